@@ -1,0 +1,164 @@
+//! Wire formats: one file per format, all of them read into and written from one canonical form.
+//!
+//! | | request | whole answer | streamed answer | error |
+//! |---|---|---|---|---|
+//! | [`openai_chat`] | `read_request` `write_request` | `read_answer` `write_answer` | `StreamReader` `StreamWriter` | `read_error` `write_error` |
+//! | [`anthropic_messages`] | the same | the same | the same | the same |
+//!
+//! Where client and provider speak the same format nothing goes through the canonical form: [`splice`] edits the bytes.
+
+pub mod anthropic_messages;
+pub mod canonical;
+pub mod openai_chat;
+pub mod splice;
+pub mod sse;
+
+use canonical::{Answer, ApiError, ChatRequest, StreamEvent};
+use serde_json::Value;
+use std::fmt;
+
+/// A wire format, as a client or a provider speaks it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// OpenAI Chat Completions, `POST /v1/chat/completions`.
+    OpenAiChat,
+    /// Anthropic Messages, `POST /v1/messages`.
+    AnthropicMessages,
+}
+
+/// Why a request body cannot be used. Rendered as a 400 in the client's format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RequestError {
+    /// Where: a path such as `messages[2].content[0].image_url`, or empty for the whole body.
+    pub param: String,
+    /// What was found, what was expected, what to do.
+    pub message: String,
+}
+
+impl RequestError {
+    /// An error at `param`.
+    pub fn new(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { param: param.into(), message: message.into() }
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.param.is_empty() { f.write_str(&self.message) } else { write!(f, "{}: {}", self.param, self.message) }
+    }
+}
+
+/// A request in a provider's format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The body to send.
+    pub body: Vec<u8>,
+    /// Parameters that the target's format has no place for and that do not change the meaning of the answer. Each is
+    /// logged once, by name; a parameter that does change it is a [`RequestError`] instead.
+    pub dropped: Vec<String>,
+}
+
+/// What a request writer needs to know about the target.
+#[derive(Clone, Debug)]
+pub struct Outgoing<'a> {
+    /// The model name that the provider knows.
+    pub model: &'a str,
+    /// The `max_tokens` to send where the format requires one and the client gave none.
+    pub default_max_tokens: u64,
+    /// Names of body parameters that this provider rejects; they are dropped with a note.
+    pub rejects: &'a [&'a str],
+}
+
+/// What an answer writer needs to know about the exchange.
+#[derive(Clone, Debug)]
+pub struct Incoming<'a> {
+    /// The model name to report where the provider named none.
+    pub model: &'a str,
+    /// An id to report where the provider gave none; unique per exchange.
+    pub id: &'a str,
+    /// Seconds since the epoch, for `created`.
+    pub created: u64,
+    /// Whether the client asked for usage in its stream (`stream_options.include_usage`).
+    pub include_usage: bool,
+}
+
+/// Reads one provider's stream, event by event. It must not fail: what it cannot read becomes [`StreamEvent::Error`].
+pub trait ReadStream {
+    /// Takes one whole server-sent event and pushes what it means onto `out`.
+    fn event(&mut self, event: &sse::Event<'_>, out: &mut Vec<StreamEvent>);
+    /// The provider's bytes ended. Where its terminal event is missing, pushes an error (or, where the answer was
+    /// complete but for the terminator, the missing end).
+    fn finish(&mut self, out: &mut Vec<StreamEvent>);
+}
+
+/// Writes one client's stream.
+pub trait WriteStream {
+    /// Appends to `out` the bytes that say `event` in the client's format (none where it has no word for it).
+    fn write(&mut self, event: &StreamEvent, out: &mut Vec<u8>);
+}
+
+impl Format {
+    /// Reads a request. The body is JSON already; types are checked where the gateway depends on them.
+    pub fn read_request(self, body: &Value) -> Result<ChatRequest, RequestError> {
+        match self {
+            Format::OpenAiChat => openai_chat::read_request(body),
+            Format::AnthropicMessages => anthropic_messages::read_request(body),
+        }
+    }
+
+    /// Writes a request for a provider that speaks this format.
+    pub fn write_request(self, request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<Written, RequestError> {
+        match self {
+            Format::OpenAiChat => openai_chat::write_request(request, outgoing),
+            Format::AnthropicMessages => anthropic_messages::write_request(request, outgoing),
+        }
+    }
+
+    /// Reads a whole (unary) answer with a 2xx status.
+    pub fn read_answer(self, body: &[u8]) -> Result<Answer, ApiError> {
+        match self {
+            Format::OpenAiChat => openai_chat::read_answer(body),
+            Format::AnthropicMessages => anthropic_messages::read_answer(body),
+        }
+    }
+
+    /// Writes a whole answer for a client.
+    pub fn write_answer(self, answer: &Answer, incoming: &Incoming<'_>) -> Vec<u8> {
+        match self {
+            Format::OpenAiChat => openai_chat::write_answer(answer, incoming),
+            Format::AnthropicMessages => anthropic_messages::write_answer(answer, incoming),
+        }
+    }
+
+    /// Reads a provider's error body. Never fails: a body that is not of the format becomes the message, cut short.
+    pub fn read_error(self, status: u16, body: &[u8]) -> ApiError {
+        match self {
+            Format::OpenAiChat => openai_chat::read_error(status, body),
+            Format::AnthropicMessages => anthropic_messages::read_error(status, body),
+        }
+    }
+
+    /// Writes an error body for a client.
+    pub fn write_error(self, error: &ApiError) -> Vec<u8> {
+        match self {
+            Format::OpenAiChat => openai_chat::write_error(error),
+            Format::AnthropicMessages => anthropic_messages::write_error(error),
+        }
+    }
+
+    /// A reader of this format's streams.
+    pub fn stream_reader(self) -> Box<dyn ReadStream> {
+        match self {
+            Format::OpenAiChat => Box::new(openai_chat::StreamReader::default()),
+            Format::AnthropicMessages => Box::new(anthropic_messages::StreamReader::default()),
+        }
+    }
+
+    /// A writer of this format's streams.
+    pub fn stream_writer(self, incoming: &Incoming<'_>) -> Box<dyn WriteStream> {
+        match self {
+            Format::OpenAiChat => Box::new(openai_chat::StreamWriter::new(incoming)),
+            Format::AnthropicMessages => Box::new(anthropic_messages::StreamWriter::new(incoming)),
+        }
+    }
+}
