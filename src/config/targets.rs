@@ -173,28 +173,25 @@ impl<'a, 'p> Chains<'a, 'p> {
             }
             Some(items) => items,
         };
-        let mut chain: Option<Vec<Arc<Target>>> = Some(Vec::new());
+        let mut chain: Vec<Arc<Target>> = Vec::new();
+        let mut whole = true;
         for item in &items {
             let found = item.text("an alias or `provider/model`").and_then(|name| self.name(item, name, depth));
-            let Some(found) = found else {
-                chain = None;
-                continue;
-            };
-            for target in found {
-                let Some(before) = &mut chain else { break };
-                if before.iter().any(|earlier| earlier.name == target.name) {
+            whole &= found.is_some();
+            for target in found.into_iter().flatten() {
+                if chain.iter().any(|earlier| earlier.name == target.name) {
                     item.mistake(
                         format!("`{}` a second time", short(&target.name)),
                         "each target once in a chain",
                         None,
                     );
-                    chain = None;
+                    whole = false;
                 } else {
-                    before.push(target);
+                    chain.push(target);
                 }
             }
         }
-        chain
+        whole.then_some(chain)
     }
 
     /// The targets that one name means.
