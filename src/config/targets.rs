@@ -266,12 +266,13 @@ impl<'a, 'p> Chains<'a, 'p> {
         }
     }
 
-    /// Which providers the file names each model at.
+    /// Which providers the file names each model at, in the order of the file.
     pub fn finish(self) -> BTreeMap<String, Vec<ProviderId>> {
         let mut named: BTreeMap<String, Vec<ProviderId>> = BTreeMap::new();
         for target in self.targets.values() {
             named.entry(target.model.clone()).or_default().push(target.provider);
         }
+        named.values_mut().for_each(|providers| providers.sort_unstable());
         named
     }
 }
