@@ -57,3 +57,18 @@ impl StreamWriter {
 impl WriteStream for StreamWriter {
     fn write(&mut self, _event: &StreamEvent, _out: &mut Vec<u8>) {}
 }
+
+/// Reads a `count_tokens` request: a request without `max_tokens`.
+pub fn read_count_request(body: &Value) -> Result<ChatRequest, RequestError> {
+    read_request(body)
+}
+
+/// The `max_tokens` to send where the client gave none: what the model can write.
+pub fn default_max_tokens(_model: &str) -> u64 {
+    4096
+}
+
+/// Reads a `usage` object.
+pub fn read_usage(_usage: &Value) -> crate::usage::Usage {
+    crate::usage::Usage::default()
+}
