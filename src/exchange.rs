@@ -356,8 +356,10 @@ impl Exchange {
             self.local_failure = true;
             let error = self.unreachable(status);
             let text = self.format.write_error(&error);
+            edits.set(":status", error.status.to_string());
             edits.set("content-type", "application/json".into());
             edits.set("content-length", text.len().to_string());
+            self.status = Some(error.status);
             body = Some(text);
         }
         self.name_decision(&mut edits);

@@ -103,7 +103,7 @@ pub const LABELS: &[&str] = &[
     "outcome",
 ];
 
-/// A metric's name with its labels in it, as the host is told: `name;label=value;label=value;`. The host's
+/// A metric's name with its labels in it, as the host is told: `name;label=value;label=value`. The host's
 /// `stats_tags` cut the labels out again, one rule for each of [`LABELS`].
 pub fn full_name(metric: Metric, labels: &[(&str, &str)]) -> String {
     let mut name = metric.name().to_owned();
@@ -112,9 +112,6 @@ pub fn full_name(metric: Metric, labels: &[(&str, &str)]) -> String {
         name.push_str(label);
         name.push('=');
         name.extend(value.chars().map(|c| if c.is_ascii_graphic() && c != ';' { c } else { '_' }).take(120));
-    }
-    if !labels.is_empty() {
-        name.push(';');
     }
     name
 }
@@ -202,7 +199,7 @@ mod tests {
     #[test]
     fn names_carry_labels_that_no_value_can_break() {
         let name = full_name(Metric::Requests, &[("target", "openai/gpt-4o"), ("reason", "a;outcome=ok b")]);
-        assert_eq!(name, "conduit_requests;target=openai/gpt-4o;reason=a_outcome=ok_b;");
+        assert_eq!(name, "conduit_requests;target=openai/gpt-4o;reason=a_outcome=ok_b");
         assert_eq!(full_name(Metric::Exchanges, &[]), "conduit_exchanges");
     }
 
