@@ -71,17 +71,15 @@ pub fn read_usage(usage: &Value) -> Usage {
     answer::Counts::read(usage).usage()
 }
 
-/// Reads a `count_tokens` request: a request without `max_tokens`.
-pub fn read_count_request(body: &Value) -> Result<ChatRequest, RequestError> {
-    read_request(body)
-}
-
-/// The `max_tokens` to send where the client gave none: what the model can write.
-pub fn default_max_tokens(_model: &str) -> u64 {
-    4096
-}
-
-/// Reads a `usage` object.
-pub fn read_usage(_usage: &Value) -> crate::usage::Usage {
-    crate::usage::Usage::default()
+/// The `max_tokens` to send where the client gave none: what the model can write, so that nothing is cut that another
+/// vendor would not cut (<https://docs.anthropic.com/en/docs/about-claude/models/overview>, 2026-11-21). Models of
+/// before 2025 take 4 096 or 8 192, all later ones 32 000 at least.
+pub fn default_max_tokens(model: &str) -> u64 {
+    match model {
+        _ if model.contains("claude-3-5") => 8_192,
+        _ if model.contains("claude-3-7") => 32_000,
+        _ if model.contains("claude-3-") || model.contains("claude-2") || model.contains("claude-instant") => 4_096,
+        _ if model.contains("claude") => 32_000,
+        _ => 4_096,
+    }
 }
