@@ -53,6 +53,9 @@ struct Member<'a> {
     change: Change,
 }
 
+/// Makes a member's new JSON text from the old one, where there is one.
+type NewValue<'n> = dyn Fn(Option<&[u8]>) -> Result<Vec<u8>, NotAnObject> + 'n;
+
 enum Change {
     Keep,
     Value(Vec<u8>),
@@ -96,11 +99,7 @@ impl<'a> Object<'a> {
     }
 
     /// Gives each occurrence of the member the value that `new` makes of the old one; adds it where there is none.
-    fn change(
-        &mut self,
-        name: &str,
-        new: &dyn Fn(Option<&[u8]>) -> Result<Vec<u8>, NotAnObject>,
-    ) -> Result<(), NotAnObject> {
+    fn change(&mut self, name: &str, new: &NewValue<'_>) -> Result<(), NotAnObject> {
         let mut found = false;
         for member in self.members.iter_mut().filter(|member| member.key == name) {
             let old = match &member.change {
