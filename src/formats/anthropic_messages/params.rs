@@ -299,10 +299,10 @@ fn write_tool(draft: &mut Draft<'_>, tool: &Tool, i: usize) -> Result<Value, Req
         _ => Map::new(),
     };
     // The schema must say that it is an object's.
-    if !schema.contains_key("type") {
+    if !draft.native && !schema.contains_key("type") {
         schema.insert("type".to_owned(), json!("object"));
     }
-    if schema.len() == 1 {
+    if !draft.native && schema.len() == 1 {
         schema.insert("properties".to_owned(), json!({}));
     }
     out.insert("input_schema".to_owned(), Value::Object(schema));
