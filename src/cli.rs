@@ -95,8 +95,13 @@ fn load(file: &Path, text: &str) -> Result<Plan, Failure> {
 fn render_to(args: &args::Render) -> Result<(), Failure> {
     let text = read(&args.file)?;
     let plan = load(&args.file, &text)?;
-    let wasm = args.wasm.clone().unwrap_or_else(envoy::usual_module_path);
-    let bootstrap = render::bootstrap(&plan, &text, &wasm, &render::Options::default());
+    let options = render::Options {
+        wasm: args.wasm.clone().unwrap_or_else(envoy::usual_module_path),
+        access_log: plan.access_log.clone().unwrap_or_else(|| "/dev/stdout".to_owned()).into(),
+        ca_bundle: render::find_ca_bundle(),
+        dynamic_dir: None,
+    };
+    let bootstrap = render::bootstrap(&plan, &text, &options);
     let mut rendered = serde_json::to_string_pretty(&bootstrap).unwrap_or_default();
     rendered.push('\n');
     match &args.output {

@@ -33,12 +33,15 @@ async fn up(args: &args::Up) -> Result<(), Failure> {
 
     let mut mocks = Mocks::default();
     mocks.ensure(&plan).await?;
-    let plan = folder.own_log(plan);
-    let options = Options { dynamic_dir: Some(folder.path.clone()) };
-    folder.write_resources(&render::resources(&plan, &text, &module, &options))?;
-    let bootstrap = render::bootstrap(&plan, &text, &module, &options);
-    folder.write("envoy.json", &bootstrap)?;
-    let log = folder.file("access.jsonl", &plan);
+    let log = folder.access_log(&plan);
+    let options = Options {
+        wasm: module,
+        access_log: log.clone(),
+        ca_bundle: render::find_ca_bundle(),
+        dynamic_dir: Some(folder.path.clone()),
+    };
+    folder.write_resources(&render::resources(&plan, &text, &options))?;
+    folder.write("envoy.json", &render::bootstrap(&plan, &text, &options))?;
     let mut tail = follow::Tail::at_end_of(&log);
     let mut envoy = Envoy::start(
         &binary,
@@ -72,7 +75,7 @@ async fn up(args: &args::Up) -> Result<(), Failure> {
             print::line(&follow::readable(&line));
         }
         if let Some(text) = watch.changed() {
-            let reload = reload::Reload { file: &args.file, module: &module, options: &options, folder: &folder };
+            let reload = reload::Reload { file: &args.file, options: &options, folder: &folder };
             if let Some(plan) = reload.apply(&text, &current, &envoy, &mut mocks).await {
                 current = plan;
             }
@@ -105,15 +108,10 @@ impl Folder {
         Ok(Self { path })
     }
 
-    /// A plan whose access log is a file that can be followed.
-    fn own_log(&self, mut plan: Plan) -> Plan {
-        let own = || self.path.join("access.jsonl").display().to_string();
-        plan.access_log = Some(plan.access_log.filter(|path| !path.starts_with("/dev/")).unwrap_or_else(own));
-        plan
-    }
-
-    fn file(&self, usual: &str, plan: &Plan) -> PathBuf {
-        plan.access_log.as_ref().map(PathBuf::from).unwrap_or_else(|| self.path.join(usual))
+    /// The file that the plan names for the access log, or one here: `up` needs one that it can follow.
+    fn access_log(&self, plan: &Plan) -> PathBuf {
+        let named = plan.access_log.as_ref().filter(|path| !path.starts_with("/dev/"));
+        named.map(PathBuf::from).unwrap_or_else(|| self.path.join("access.jsonl"))
     }
 
     /// Replaces a file at once, so that Envoy never reads half of it.
@@ -155,9 +153,7 @@ impl Mocks {
         if let Some((_, old)) = self.running.take() {
             old.abort();
         }
-        // Nobody has a key for them.
-        let options = mock::Options { open: true, ..mock::Options::default() };
-        let serving = tokio::spawn(mock::serve(listener, options, std::future::pending()));
+        let serving = tokio::spawn(mock::serve(listener, mock::Options::default(), std::future::pending()));
         self.running = Some((address.clone(), serving));
         Ok(())
     }

@@ -49,7 +49,6 @@ impl Watch {
 /// What a reload needs to know.
 pub(super) struct Reload<'a> {
     pub file: &'a Path,
-    pub module: &'a Path,
     pub options: &'a Options,
     pub folder: &'a Folder,
 }
@@ -58,13 +57,12 @@ impl Reload<'_> {
     /// Loads `text` into the running Envoy; the new plan where that worked. All else keeps the old one and says why.
     pub async fn apply(&self, text: &str, old: &Plan, envoy: &Envoy, mocks: &mut Mocks) -> Option<Plan> {
         let file = self.file.display();
-        let Ok(plan) = load(self.file, text) else {
+        let Ok(mut plan) = load(self.file, text) else {
             print::complain(&format!(
                 "{file} changed, but not to a valid configuration: the last good one keeps running."
             ));
             return None;
         };
-        let mut plan = self.folder.own_log(plan);
         for (setting, new, old) in [("listen", &mut plan.listen, &old.listen), ("admin", &mut plan.admin, &old.admin)] {
             if new != old {
                 print::complain(&format!(
@@ -75,13 +73,13 @@ impl Reload<'_> {
             }
         }
         if plan.access_log != old.access_log {
-            print::complain(&format!("{file}: the access log moved; the lines here follow it after a restart."));
+            print::complain(&format!("{file}: `access_log` changed; records go to the old place until a restart."));
         }
         if let Err(failure) = mocks.ensure(&plan).await {
             print::complain(&format!("{file} changed, but {failure} The last good configuration keeps running."));
             return None;
         }
-        let (lds, cds) = render::resources(&plan, text, self.module, self.options);
+        let (lds, cds) = render::resources(&plan, text, self.options);
         let accepted = self.hand_over(envoy, "cds.json", "cluster_manager.cds", &cds).await
             && self.hand_over(envoy, "lds.json", "listener_manager.lds", &lds).await;
         if !accepted {
