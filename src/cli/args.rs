@@ -149,7 +149,7 @@ pub(super) struct Explain {
     #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
     pub headers: Vec<(String, String)>,
     /// The endpoint that the request is sent to, `chat` or `messages`; told from the request where not given.
-    #[arg(long, value_name = "ENDPOINT")]
+    #[arg(long, value_name = "ENDPOINT", value_parser = ["chat", "messages"])]
     pub endpoint: Option<String>,
 }
 
