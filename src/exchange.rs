@@ -296,6 +296,16 @@ impl Exchange {
         Step::Forward(edits)
     }
 
+    /// The tokens that were counted are those of the first target; another one may have another vocabulary.
+    fn recount(&mut self, target: &Target) {
+        let first = self.decision.as_ref().and_then(|decision| decision.targets.first());
+        if let (Some(first), Some(request)) = (first, &self.request)
+            && (first.tokenizer != target.tokenizer || first.model != target.model)
+        {
+            self.counted = Some(tokens::count_request(target.tokenizer, &target.model, request));
+        }
+    }
+
     /// A path that Conduit has no format for: to the provider that the body's model names, where it is
     /// OpenAI-compatible, else to the default one.
     fn pass_through(&mut self, model: Option<&str>, headers: &Headers) -> Step {
