@@ -395,6 +395,27 @@ fn a_conversation_of_another_format_is_said_in_this_one() {
             ]),
             vec![],
         ),
+        // Results stand behind their calls at once: a turn in several messages becomes one.
+        (
+            vec![
+                message(Role::Assistant, vec![text("one")]),
+                message(Role::Assistant, vec![call("a", "f", "{}")]),
+                message(Role::Assistant, vec![call("b", "f", "{}")]),
+                message(Role::Assistant, vec![text("two")]),
+                message(Role::User, vec![result("a", vec![text("1")]), result("b", vec![text("2")])]),
+                message(Role::Assistant, vec![text("three")]),
+            ],
+            json!([
+                {"role": "assistant", "content": "one"},
+                {"role": "assistant", "content": "two", "tool_calls": [
+                    {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+                    {"id": "b", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+                {"role": "tool", "tool_call_id": "a", "content": "1"},
+                {"role": "tool", "tool_call_id": "b", "content": "2"},
+                {"role": "assistant", "content": "three"},
+            ]),
+            vec![],
+        ),
         // A tool message holds text only: the image goes into the user message behind the last result.
         (
             vec![
