@@ -69,6 +69,9 @@ fn usage_is_summed_and_taken_apart() {
     let lifetimes =
         json!({"input_tokens": 1, "cache_creation": {"ephemeral_5m_input_tokens": 2, "ephemeral_1h_input_tokens": 3}});
     assert_eq!((read_usage(&lifetimes).input, read_usage(&lifetimes).cache_write), (n(6), n(5)));
+    let compacted = json!({"input_tokens": 2, "output_tokens": 3, "iterations": [
+        {"type": "compaction", "input_tokens": 100, "output_tokens": 10}, {"type": "message", "input_tokens": 2, "output_tokens": 3}]});
+    assert_eq!((read_usage(&compacted).input, read_usage(&compacted).output), (n(102), n(13)));
     let huge = json!({"input_tokens": u64::MAX, "cache_read_input_tokens": u64::MAX});
     assert_eq!(read_usage(&huge).input, n(u64::MAX));
 }
