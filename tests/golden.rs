@@ -13,7 +13,14 @@
 //! - `error`: `status` is the HTTP status.
 //!
 //! JSON is compared by value: the order of an object's members has no meaning.
-#![allow(missing_docs, clippy::arithmetic_side_effects, clippy::string_slice)]
+#![allow(
+    missing_docs,
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::string_slice
+)]
 
 use conduit::formats::{Format, Incoming, Outgoing, sse};
 use serde::Deserialize;

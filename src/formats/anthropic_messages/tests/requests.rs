@@ -318,6 +318,21 @@ fn instructions_alone_become_a_question() {
     let (body, dropped) = write_for("c", &foreign(vec![message(Role::System, vec![text("Say hi.")])]));
     assert_eq!((&body["messages"], &body["system"]), (&json!([{"role": "user", "content": "Say hi."}]), &Value::Null));
     assert_eq!(dropped, ["messages.role"]);
+    // Also where they come last, after the model's turn: it must not go on from its own words.
+    let (body, dropped) = write_for(
+        "c",
+        &foreign(vec![
+            message(Role::System, vec![text("One.")]),
+            message(Role::User, vec![text("Hi")]),
+            message(Role::Assistant, vec![text("Hello")]),
+            message(Role::System, vec![text("Two.")]),
+        ]),
+    );
+    let turns = json!([
+        {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Two."},
+    ]);
+    assert_eq!((&body["system"], &body["messages"]), (&json!("One."), &turns));
+    assert_eq!(dropped, ["messages.role"]);
 }
 
 #[test]
