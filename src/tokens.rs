@@ -32,8 +32,8 @@ pub enum Tokenizer {
     Ratio(u32),
 }
 
-/// Claude up to 4.6: tokens per 1000 tokens of `o200k_base`. Prose of a thousand tokens and more lies within 5 % of
-/// it; short texts and code are off by up to 15 %, requests with few tools by as much.
+/// Claude up to 4.6: tokens per 1000 tokens of `o200k_base`. Against 85 reported counts: less than 1 % off at a thousand
+/// tokens of prose, 7 % in the median of short requests without tools, 3 % in the median with tools.
 pub const CLAUDE_RATIO: u32 = 1_150;
 
 /// Claude Opus 4.7 and later, Claude 5: their tokenizer makes "up to 35 %" more of the same text
