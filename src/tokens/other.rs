@@ -17,6 +17,7 @@ const IMAGE: u64 = 1_400;
 struct Template {
     once: u64,
     per_message: u64,
+    per_system_message: u64,
     /// For having tools at all; and further where one of them must be called.
     tools: (u64, u64),
     /// For a call together with its result.
@@ -27,7 +28,8 @@ struct Template {
     exact: bool,
 }
 
-const PLAIN: Template = Template { once: 3, per_message: 4, tools: (20, 0), per_call: 12, schema: 20, exact: false };
+const PLAIN: Template =
+    Template { once: 3, per_message: 4, per_system_message: 4, tools: (20, 0), per_call: 12, schema: 20, exact: false };
 
 fn template(tokenizer: Tokenizer, name: &str) -> Template {
     match tokenizer {
@@ -35,18 +37,30 @@ fn template(tokenizer: Tokenizer, name: &str) -> Template {
         // Llama 3.1 and later begin with a system turn that tells the date.
         Tokenizer::Llama3 => {
             let first = ["llama3-", "llama-3-", "meta-llama-3-"].iter().any(|start| name.starts_with(start));
-            Template { once: if first { 5 } else { 30 }, per_message: 5, tools: (600, 0), exact: first, ..PLAIN }
+            Template {
+                once: if first { 5 } else { 30 },
+                per_message: 5,
+                per_system_message: 5,
+                tools: (600, 0),
+                exact: first,
+                ..PLAIN
+            }
         }
         // [gMASK] <sop> … <|assistant|> and a line break; per message its role.
-        Tokenizer::Glm => {
-            Template { once: 4, per_message: 1, tools: (150, 0), exact: name.starts_with("glm-4"), ..PLAIN }
-        }
+        Tokenizer::Glm => Template {
+            once: 4,
+            per_message: 1,
+            per_system_message: 1,
+            tools: (150, 0),
+            exact: name.starts_with("glm-4"),
+            ..PLAIN
+        },
         Tokenizer::Ratio(_) if name.contains("claude") => {
             // The system prompt that comes with tools is documented per model
             // (https://platform.claude.com/docs/en/agents-and-tools/tool-use/overview#pricing, 2026-11-21); what is
             // reported lies above it for Claude 4.5 and later.
             let tools = if name.contains("claude-3") || name.contains("-4-2") { (370, 60) } else { (525, 105) };
-            Template { once: 3, per_message: 4, tools, per_call: 45, schema: 170, exact: false }
+            Template { once: 3, per_message: 4, per_system_message: 0, tools, per_call: 45, schema: 150, exact: false }
         }
         // xAI puts a system prompt of its own before each conversation.
         Tokenizer::Ratio(_) if name.contains("grok-code") => Template { once: 196, ..PLAIN },
@@ -88,7 +102,10 @@ impl Counter {
     }
 
     fn message(&mut self, message: &Message) {
-        self.total.add(self.template.per_message);
+        self.total.add(match message.role {
+            Role::System | Role::Developer => self.template.per_system_message,
+            Role::User | Role::Assistant => self.template.per_message,
+        });
         // What a template makes of names and of earlier answers' reasoning differs by server.
         self.total.exact &= message.role != Role::Assistant && message.name.is_none();
         message.parts.iter().for_each(|part| self.part(part));

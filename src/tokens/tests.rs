@@ -116,7 +116,8 @@ fn openai_tools() {
     assert_eq!(count("gpt-4o", &with(vec![system(), user()], flat.clone())), exact(13 + tools + 5));
     let nested = json!({"type": "object", "properties": {"a": {"type": "array", "items": {"type": "object", "properties": {"b": {}}}}}});
     assert_eq!(count("gpt-4o", &with(vec![user()], nested)).known, Known::Estimated);
-    assert_eq!(count("gpt-5", &with(vec![user()], flat)).known, Known::Estimated);
+    assert_eq!(count("gpt-5", &with(vec![user()], flat.clone())), exact(7 + tools + 90));
+    assert_eq!(count("o3", &with(vec![user()], flat)).known, Known::Estimated);
 }
 
 #[test]

@@ -11,9 +11,9 @@ const DEEPEST: usize = 32;
 /// The declarations, and what is known of how well they stand for the real ones.
 pub(super) struct Rendered {
     pub(super) text: String,
-    /// Tools with parameters none of which is described.
-    pub(super) undescribed: u64,
-    /// Arrays among parameters.
+    /// Tools with parameters none of which has a comment: in `o200k_base` each costs one less than its declaration.
+    pub(super) uncommented: u64,
+    /// Arrays among parameters: each costs one more than its declaration.
     pub(super) arrays: u64,
     /// Whether every tool is of a kind whose rendering is known to the token: flat parameters of plain types.
     pub(super) plain: bool,
@@ -21,7 +21,7 @@ pub(super) struct Rendered {
 
 pub(super) fn render(tools: &[Tool]) -> Rendered {
     let text = String::from("namespace functions {\n\n");
-    let mut out = Rendered { text, undescribed: 0, arrays: 0, plain: true };
+    let mut out = Rendered { text, uncommented: 0, arrays: 0, plain: true };
     for tool in tools {
         out.tool(tool);
     }
@@ -49,8 +49,9 @@ impl Rendered {
             self.say(&["type ", &tool.name, " = () => any;\n\n"]);
             return;
         };
-        if !properties.values().any(|property| property.get("description").is_some()) {
-            self.undescribed = self.undescribed.saturating_add(1);
+        let commented = |property: &Value| property.get("description").or(property.get("title")).is_some();
+        if !properties.values().any(commented) {
+            self.uncommented = self.uncommented.saturating_add(1);
         }
         self.say(&["type ", &tool.name, " = (_: {\n"]);
         if properties.values().any(|property| property.get("title").is_some()) {
