@@ -159,9 +159,7 @@ impl Attempt {
             } else {
                 Pipe::translate(spoken, client, &incoming)
             };
-            if !pipe.is_verbatim() {
-                edits.remove("content-length");
-            }
+            edits.remove("content-length");
             edits.set("content-type", "text/event-stream; charset=utf-8".into());
             self.answer = Answer::Stream(Box::new(pipe));
             return AnswerHead::Stream(edits);
@@ -346,7 +344,16 @@ fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u
     if !ok {
         let same = spoken == client
             && serde_json::from_slice::<Value>(body).is_ok_and(|v| v.get("error").is_some_and(Value::is_object));
-        let body = if same { None } else { Some(client.write_error(&spoken.read_error(status, body))) };
+        let body = if same {
+            None
+        } else {
+            let mut error = spoken.read_error(status, body);
+            if spoken != client {
+                // The provider's word for the kind of error means nothing in another format.
+                error.provider_type = None;
+            }
+            Some(client.write_error(&error))
+        };
         return Whole { status, content_type: JSON, body };
     }
     if !matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages) {
@@ -367,6 +374,7 @@ fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u
         Ok(answer) => answer,
         Err(error) => {
             let status = if error.status < 400 { 502 } else { error.status };
+            let error = ApiError { status, provider_type: None, ..error };
             return Whole { status, content_type: JSON, body: Some(client.write_error(&error)) };
         }
     };
