@@ -1,7 +1,7 @@
 //! `models:`, `aliases:` and every place where a target stands: names become chains of targets.
 
 use super::read::{Cursor, near, one_of, short};
-use super::scalars::decimal_to_picodollars_per_token;
+use super::scalars::{decimal_to_picodollars, decimal_to_picodollars_per_token};
 use super::{Chain, ChainId, Plan, Provider, ProviderId, Target};
 use crate::cost::{PRICE_KINDS, Price, catalog_knows, price_from};
 use crate::tokens::{TOKENIZER_NAMES, tokenizer_named};
@@ -54,9 +54,20 @@ fn read_price(cursor: &Cursor<'_>) -> Option<Price> {
     let mut pairs = Vec::new();
     for kind in PRICE_KINDS {
         let Some(amount) = fields.get(kind) else { continue };
-        match amount.scalar().and_then(decimal_to_picodollars_per_token) {
+        // One kind is not per token.
+        let (picodollars, expected) = match *kind {
+            "request" => (
+                amount.scalar().and_then(decimal_to_picodollars),
+                "USD per request: a decimal number, not negative, at most twelve decimals",
+            ),
+            _ => (
+                amount.scalar().and_then(decimal_to_picodollars_per_token),
+                "USD per million tokens: a decimal number, not negative, at most six decimals",
+            ),
+        };
+        match picodollars {
             Some(picodollars) => pairs.push((*kind, picodollars)),
-            None => amount.wrong("USD per million tokens: a decimal number, not negative, at most six decimals"),
+            None => amount.wrong(expected),
         }
     }
     if cursor.is_nothing() || cursor.node.is_empty_map() {

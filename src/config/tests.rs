@@ -1,6 +1,9 @@
 use super::*;
 use crate::route::{Condition, NumberField, NumberTest};
-use proptest::prelude::*;
+
+/// `proptest` is for native tests only.
+#[cfg(not(target_family = "wasm"))]
+mod hostile;
 
 const COMPLETE: &str = include_str!("../../tests/config/00-complete.yaml");
 
@@ -189,6 +192,25 @@ fn a_target_that_models_describes_is_the_described_one() {
 }
 
 #[test]
+fn prices_are_usd_per_million_tokens_and_per_request() {
+    use crate::usage::{Tokens, Usage};
+    let plan = plan(&with("models: {openai/x: {price: {input: 0.10, output: '0.30', request: 0.005}}}"));
+    let usage = Usage { input: Some(Tokens(1_000)), output: Some(Tokens(10)), ..Usage::default() };
+    let price = plan.target(ProviderId(0), "x").unwrap().price.clone().unwrap();
+    assert_eq!(crate::cost::cost(&price, &usage).unwrap().to_string(), "0.005103");
+}
+
+#[test]
+fn what_models_leaves_out_the_catalog_says() {
+    let plan = plan(&with("models: {openai/gpt-4o: {context: 5}}"));
+    let target = plan.target(ProviderId(0), "gpt-4o").unwrap();
+    assert_eq!(target.context, Some(5));
+    assert_eq!(target.price, crate::cost::catalog_price(Some("openai"), "gpt-4o"));
+    assert!(target.price.is_some());
+    assert_eq!(target.tokenizer, crate::tokens::tokenizer_for("openai", "gpt-4o"));
+}
+
+#[test]
 fn rules_stand_by_priority_then_by_the_file_and_disabled_ones_are_left_out() {
     let rule = |name: &str, more: &str| {
         format!("    - {{name: {name}, target: openai/x, when: {{field: stream, op: '=', value: true}}{more}}}\n")
@@ -256,54 +278,4 @@ fn lines_and_columns_count_characters_of_the_file() {
     assert!(told[0].starts_with("3:20: aliases[\"größe\"]: found `opnai/x`"), "{told:?}");
     let told = super::load("version: 1\r\nproviders: {}\r\nlisten: 5\r\n", &none_set).unwrap_err();
     assert_eq!((told[0].line, told[0].column, told[1].line, told[1].column), (2, 12, 3, 9));
-}
-
-/// A word of YAML or of the configuration.
-fn fragment() -> impl Strategy<Value = String> {
-    prop_oneof![
-        4 => prop::sample::select(vec![
-            ":", ": ", "- ", "-", "\n", "\n  ", "\n    ", "{", "}", "[", "]", ", ", "&a ", "*a", "!t ", "|\n", ">\n", "|2-\n",
-            "'", "\"", "\\", "# x\n", "---\n", "...\n", "? ", "%YAML 1.2\n", "\t", "\r\n", "\u{85}", "<<: ", "~", "null",
-            "version", "providers", "openai", "aliases", "routing", "rules", "when", "all", "not", "field", "op", "value",
-            "target", "${A}", "auto", "1", "-1", "1e400", "true", "@", "`",
-        ])
-        .prop_map(str::to_owned),
-        1 => "\\PC{0,4}",
-        1 => any::<char>().prop_map(String::from),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1_000))]
-
-    #[test]
-    fn no_text_makes_it_panic(text in any::<String>()) {
-        let _ = load(&text, &all_set);
-    }
-
-    #[test]
-    fn nothing_like_yaml_makes_it_panic(text in prop::collection::vec(fragment(), 0..40)) {
-        let _ = load(&text.concat(), &none_set);
-    }
-
-    #[test]
-    fn a_changed_file_is_read_or_has_mistakes_with_places_in_order(
-        cuts in prop::collection::vec((0..COMPLETE.len(), 0..12_usize, fragment()), 1..4)
-    ) {
-        let mut text = COMPLETE.to_owned();
-        for (at, length, new) in cuts {
-            let at = text.floor_char_boundary(at);
-            let end = text.floor_char_boundary((at + length).min(text.len())).max(at);
-            text.replace_range(at..end, &new);
-        }
-        if let Err(mistakes) = load(&text, &all_set) {
-            prop_assert!(!mistakes.is_empty());
-            let lines = text.split('\n').count() + text.matches(['\r', '\u{85}', '\u{2028}', '\u{2029}']).count() + 1;
-            for mistake in &mistakes {
-                prop_assert!((1..=lines).contains(&mistake.line) && mistake.column >= 1, "{mistake}");
-                prop_assert!(!mistake.found.is_empty() && !mistake.expected.is_empty(), "{mistake}");
-            }
-            prop_assert!(mistakes.is_sorted_by_key(|mistake| (mistake.line, mistake.column)));
-        }
-    }
 }

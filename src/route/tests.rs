@@ -294,13 +294,13 @@ fn then_what_the_request_names() {
         ("o3", "model: two/o3 @ conduit.provider.two"),
         ("a", "model: one/a @ conduit.provider.one"),
         ("high", "ambiguous: one/high two/high"),
-        // Classes are not for requests that name a model.
-        ("three/x", "unknown: one/deep one/long one/a"),
     ] {
         let case =
             Case::asking_for(model).tokens(5_000).reasoning(Reasoning::Adaptive).header(CLASS_HEADER, "background");
         assert_eq!(case.outcome(&plan), want, "{model}");
     }
+    let unknown = Case::asking_for("three/x").decide(&plan, false);
+    assert!(matches!(unknown, Err(RouteError::UnknownModel { .. })), "{unknown:?}");
     assert!(Case::asking_for("pair").outcome(&plan).starts_with("alias pair: one/a two/b @ conduit.chain."));
 }
 
@@ -309,6 +309,28 @@ fn of_several_that_the_file_names_the_models_own_vendor_is_meant() {
     let plan = plan("aliases: {a: [one/gpt-x, openai/gpt-x], b: [one/llama, two/llama]}");
     assert_eq!(Case::asking_for("gpt-x").outcome(&plan), "model: openai/gpt-x @ conduit.provider.openai");
     assert_eq!(Case::asking_for("llama").outcome(&plan), "ambiguous: one/llama two/llama");
+}
+
+#[test]
+fn a_model_that_only_a_catalog_knows_is_its_providers() {
+    let providers = "version: 1\nproviders:\n  house: {kind: openai-compatible, url: \"http://house\"}\n";
+    let key = |name: &str| format!("  {name}: {{api_key: \"${{K}}\"}}\n");
+    let plan = |names: &[&str]| {
+        let text = names.iter().fold(providers.to_owned(), |text, name| text + &key(name));
+        load(&text, &|_: &str| Some("key".to_owned())).unwrap()
+    };
+    let all = plan(&["groq", "openai", "anthropic", "xai", "glm"]);
+    for (model, want) in [
+        ("gpt-4o-mini", "model: openai/gpt-4o-mini @ conduit.provider.openai"),
+        ("o3", "model: openai/o3 @ conduit.provider.openai"),
+        ("claude-sonnet-4-5", "model: anthropic/claude-sonnet-4-5 @ conduit.provider.anthropic"),
+        ("llama-3.3-70b-versatile", "model: groq/llama-3.3-70b-versatile @ conduit.provider.groq"),
+        ("grok-3", "model: xai/grok-3 @ conduit.provider.xai"),
+    ] {
+        assert_eq!(Case::asking_for(model).outcome(&all), want);
+    }
+    // The catalog of a provider that is not configured is not asked.
+    assert!(Case::asking_for("claude-sonnet-4-5").outcome(&plan(&["openai"])).starts_with("unknown"));
 }
 
 #[test]
