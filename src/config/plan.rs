@@ -41,6 +41,8 @@ pub struct Plan {
     pub routing: Routing,
     /// What `models:` says, by `provider/model`.
     pub models: BTreeMap<String, Arc<Target>>,
+    /// Which providers the file itself names a model at, in `models:` or as a target, by the bare model name.
+    pub named: BTreeMap<String, Vec<ProviderId>>,
     /// The provider that serves paths of `/v1/` that Conduit has no format for: that of the default target where it is
     /// OpenAI-compatible, else the first that is.
     pub passthrough: Option<ProviderId>,
@@ -92,7 +94,7 @@ pub struct Provider {
 pub struct Url {
     /// Whether to speak TLS.
     pub tls: bool,
-    /// Host name or IP address.
+    /// Host name or IP address; an IPv6 address without brackets.
     pub host: String,
     /// Port.
     pub port: u16,
@@ -104,7 +106,8 @@ impl Url {
     /// What `:authority` says: the host, with the port where it is not the scheme's own.
     pub fn authority(&self) -> String {
         let usual = if self.tls { 443 } else { 80 };
-        if self.port == usual { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        if self.port == usual { host } else { format!("{host}:{}", self.port) }
     }
 }
 

@@ -1,0 +1,185 @@
+//! The listener: HTTP in, both roles of the module, one route for everything.
+
+use super::{Options, millis, socket, typed};
+use crate::config::Plan;
+use serde_json::{Value, json};
+
+/// The header by which the gateway role says which cluster shall serve the request.
+pub(super) const CLUSTER_HEADER: &str = "x-conduit-cluster";
+
+/// What no provider shall see: where the client is, and how Envoy and Conduit talk to each other.
+const PRIVATE: &[&str] = &[
+    "forwarded",
+    "x-envoy-attempt-count",
+    "x-envoy-decorator-operation",
+    "x-envoy-downstream-service-cluster",
+    "x-envoy-downstream-service-node",
+    "x-envoy-expected-rq-timeout-ms",
+    "x-envoy-external-address",
+    "x-envoy-internal",
+    "x-envoy-original-path",
+    "x-forwarded-client-cert",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+    "x-request-id",
+];
+
+/// Statuses below 500 that the next target may do better with.
+const RETRIED: [u32; 3] = [408, 409, 429];
+
+/// What a body may grow by in translation.
+const HEADROOM: u64 = 1 << 20;
+
+/// Bytes that one stream may hold back: a whole request, or an answer that is read before it is passed on.
+pub(super) fn buffer_limit(plan: &Plan) -> u64 {
+    // Twice the largest body: a translated request can be longer than the client's (escapes, base64 wrappers).
+    plan.max_body.saturating_mul(2).saturating_add(HEADROOM).min(u64::from(u32::MAX))
+}
+
+/// Every listener.
+pub(super) fn all(plan: &Plan, text: &str, options: &Options) -> Vec<Value> {
+    vec![json!({
+        "name": "conduit",
+        "address": socket(&plan.listen),
+        "per_connection_buffer_limit_bytes": buffer_limit(plan),
+        "filter_chains": [{"filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": connection_manager(plan, text, options),
+        }]}],
+    })]
+}
+
+fn connection_manager(plan: &Plan, text: &str, options: &Options) -> Value {
+    typed(
+        "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        json!({
+            "stat_prefix": "conduit",
+            "codec_type": "AUTO",
+            "stream_idle_timeout": millis(longest_silence(plan)),
+            "request_headers_timeout": "30s",
+            "request_timeout": "300s",
+            "common_http_protocol_options": {"idle_timeout": "3600s"},
+            "http2_protocol_options": {"max_concurrent_streams": 1000},
+            "use_remote_address": true,
+            "skip_xff_append": true,
+            "normalize_path": true,
+            "merge_slashes": true,
+            "generate_request_id": true,
+            "server_header_transformation": "PASS_THROUGH",
+            "access_log": [access_log(options)],
+            "route_config": routes(plan),
+            "http_filters": [
+                module("conduit.gateway", plan, text, options),
+                {
+                    "name": "envoy.filters.http.router",
+                    "typed_config": typed("envoy.extensions.filters.http.router.v3.Router", json!({
+                        "suppress_envoy_headers": true,
+                        "upstream_http_filters": [
+                            module("conduit.upstream", plan, text, options),
+                            private_headers(),
+                            {
+                                "name": "envoy.filters.http.upstream_codec",
+                                "typed_config": typed(
+                                    "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec", json!({}),
+                                ),
+                            },
+                        ],
+                    })),
+                },
+            ],
+        }),
+    )
+}
+
+/// How long a client may see nothing: every target of the longest chain may use up its time, then the answer its own.
+fn longest_silence(plan: &Plan) -> u64 {
+    let attempts = plan.chains.iter().map(|chain| chain.targets.len()).max().unwrap_or(1).max(1);
+    let attempts = u64::try_from(attempts).unwrap_or(u64::MAX);
+    plan.timeouts.first_byte_ms.saturating_mul(attempts).saturating_add(plan.timeouts.idle_ms)
+}
+
+/// One role of the module. Both name the same machine, so that they share its memory on each worker.
+fn module(role: &str, plan: &Plan, text: &str, options: &Options) -> Value {
+    let variables: Vec<&str> = plan.variables.iter().map(String::as_str).collect();
+    json!({
+        "name": role,
+        "typed_config": typed("envoy.extensions.filters.http.wasm.v3.Wasm", json!({"config": {
+            "name": role,
+            "root_id": role,
+            "failure_policy": "FAIL_RELOAD",
+            "allow_on_headers_stop_iteration": true,
+            "configuration": typed("google.protobuf.StringValue", json!({"value": text})),
+            "vm_config": {
+                "vm_id": "conduit",
+                "runtime": "envoy.wasm.runtime.v8",
+                "code": {"local": {"filename": options.wasm}},
+                // Envoy keeps a machine whose code and configuration stay the same, with the environment it started
+                // with: naming the variables here gives a document with other variables a machine of its own.
+                "configuration": typed("google.protobuf.StringValue", json!({"value": variables.join(" ")})),
+                "environment_variables": {"host_env_keys": variables},
+            },
+        }})),
+    })
+}
+
+/// Takes [`PRIVATE`] off each attempt after the upstream role has read what it wants of it.
+fn private_headers() -> Value {
+    let removals: Vec<Value> = PRIVATE.iter().map(|name| json!({"remove": name})).collect();
+    json!({
+        "name": "envoy.filters.http.header_mutation",
+        "typed_config": typed(
+            "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
+            json!({"mutations": {"request_mutations": removals}}),
+        ),
+    })
+}
+
+fn routes(plan: &Plan) -> Value {
+    json!({
+        "name": "conduit",
+        "virtual_hosts": [{
+            "name": "conduit",
+            "domains": ["*"],
+            "include_request_attempt_count": true,
+            "routes": [{
+                "name": "conduit",
+                "match": {"prefix": "/"},
+                "request_headers_to_remove": [CLUSTER_HEADER],
+                "route": {
+                    "cluster_header": CLUSTER_HEADER,
+                    "timeout": "0s",
+                    "auto_host_rewrite": true,
+                    "retry_policy": {
+                        "retry_on": "connect-failure,reset,refused-stream,5xx,retriable-status-codes",
+                        "retriable_status_codes": RETRIED,
+                        // The gateway role sets `x-envoy-max-retries` to what the request's chain has left.
+                        "num_retries": 0,
+                        "per_try_timeout": millis(plan.timeouts.first_byte_ms),
+                        "per_try_idle_timeout": millis(plan.timeouts.idle_ms.max(plan.timeouts.first_byte_ms)),
+                        "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.050s"},
+                    },
+                },
+            }],
+        }],
+    })
+}
+
+/// The filter's own line, where it left one.
+fn access_log(options: &Options) -> Value {
+    json!({
+        "name": "envoy.access_loggers.file",
+        "filter": {"extension_filter": {
+            "name": "envoy.access_loggers.extension_filters.cel",
+            "typed_config": typed(
+                "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter",
+                json!({"expression": "'wasm.conduit.record' in filter_state"}),
+            ),
+        }},
+        "typed_config": typed("envoy.extensions.access_loggers.file.v3.FileAccessLog", json!({
+            "path": options.access_log,
+            "log_format": {"text_format_source": {"inline_string": "%FILTER_STATE(wasm.conduit.record:PLAIN)%\n"}},
+        })),
+    })
+}

@@ -1,0 +1,290 @@
+//! `models:`, `aliases:` and every place where a target stands: names become chains of targets.
+
+use super::read::{Cursor, near, one_of, short};
+use super::scalars::decimal_to_picodollars_per_token;
+use super::{Chain, ChainId, Plan, Provider, ProviderId, Target};
+use crate::cost::{PRICE_KINDS, Price, catalog_knows, price_from};
+use crate::tokens::{TOKENIZER_NAMES, tokenizer_named};
+use std::collections::{BTreeMap, btree_map};
+use std::sync::Arc;
+
+/// The name that asks Conduit to choose. No alias can have it.
+pub(crate) const AUTO: &str = "auto";
+
+/// The deepest aliases may name aliases.
+const DEEPEST: usize = 32;
+
+/// Reads `models:` into the plan.
+pub(super) fn read_models(models: &Cursor<'_>, names: &[String], plan: &mut Plan) {
+    for entry in models.entries("a map from `provider/model` to what is to be known of it") {
+        let provider = entry.name.split_once('/').filter(|(_, model)| !model.is_empty()).map(|(provider, _)| provider);
+        match provider {
+            None => {
+                let found = format!("`{}`", short(entry.name));
+                entry.key.mistake(found, "`provider/model`", qualified(entry.name, plan));
+            }
+            Some(provider) if !names.iter().any(|name| name == provider) => {
+                unknown_provider(&entry.key, entry.name, provider, names, "as the model's provider");
+            }
+            Some(_) => {}
+        }
+        let fields = entry.value.fields(&["tokenizer", "context", "price"]);
+        let tokenizer = fields.get("tokenizer").and_then(|cursor| {
+            let words: Vec<(&str, &str)> = TOKENIZER_NAMES.iter().map(|name| (*name, *name)).collect();
+            cursor.word(&words).and_then(tokenizer_named)
+        });
+        let context = fields.get("context").and_then(|cursor| cursor.whole(1..=1_000_000_000_u64));
+        let price = fields.get("price").and_then(|cursor| read_price(&cursor));
+        let known = entry.name.split_once('/').and_then(|(provider, model)| {
+            let (id, _) = plan.provider_named(provider)?;
+            plan.target(id, model)
+        });
+        if let Some(known) = known {
+            let mut target = Target::clone(&known);
+            target.tokenizer = tokenizer.unwrap_or(target.tokenizer);
+            target.context = context.or(target.context);
+            target.price = price.or(target.price);
+            plan.models.insert(target.name.clone(), Arc::new(target));
+        }
+    }
+}
+
+fn read_price(cursor: &Cursor<'_>) -> Option<Price> {
+    let fields = cursor.fields(PRICE_KINDS);
+    let mut pairs = Vec::new();
+    for kind in PRICE_KINDS {
+        let Some(amount) = fields.get(kind) else { continue };
+        match amount.scalar().and_then(decimal_to_picodollars_per_token) {
+            Some(picodollars) => pairs.push((*kind, picodollars)),
+            None => amount.wrong("USD per million tokens: a decimal number, not negative, at most six decimals"),
+        }
+    }
+    if cursor.is_nothing() || cursor.node.is_empty_map() {
+        cursor.wrong(format!("a map with some of {}", one_of(PRICE_KINDS)));
+        return None;
+    }
+    price_from(&pairs)
+        .map_err(|why| cursor.mistake(format!("a price that cannot be ({why})"), one_of(PRICE_KINDS), None))
+        .ok()
+}
+
+/// `provider/model` where exactly one configured provider's catalog knows a bare model name.
+fn qualified(model: &str, plan: &Plan) -> Option<String> {
+    let mut knowing = plan.providers.iter().filter(|provider| catalog_knows(provider.spec.catalog_id, model));
+    let first = knowing.next()?;
+    knowing.next().is_none().then(|| format!("{}/{model}", first.name))
+}
+
+fn unknown_provider(at: &Cursor<'_>, whole: &str, provider: &str, names: &[String], as_what: &str) {
+    let model = whole.split_once('/').map_or("", |(_, model)| model);
+    let near = near(provider, names.iter().map(String::as_str)).map(|name| format!("{name}/{model}"));
+    let expected = format!("{} {as_what}", one_of(names));
+    at.mistake(format!("`{}`, whose provider is not configured", short(whole)), expected, near);
+}
+
+/// Turns the file's targets into chains.
+pub(super) struct Chains<'a, 'p> {
+    pub plan: &'p mut Plan,
+    /// Every provider's name, those that cannot be used included.
+    names: &'p [String],
+    aliases: BTreeMap<&'a str, Alias<'a>>,
+    /// Alias names in the order of the file.
+    order: Vec<&'a str>,
+    targets: BTreeMap<String, Arc<Target>>,
+    by_names: BTreeMap<Vec<String>, ChainId>,
+}
+
+struct Alias<'a> {
+    value: Cursor<'a>,
+    state: State,
+}
+
+#[derive(Clone)]
+enum State {
+    New,
+    Open,
+    /// `None`: there is a mistake in it, reported.
+    Done(Option<Vec<Arc<Target>>>),
+}
+
+impl<'a, 'p> Chains<'a, 'p> {
+    /// Takes the names of the aliases; [`Chains::finish_aliases`] looks at their targets.
+    pub fn new(plan: &'p mut Plan, names: &'p [String], aliases: Option<Cursor<'a>>) -> Self {
+        let targets = plan.models.clone();
+        let mut chains =
+            Self { plan, names, aliases: BTreeMap::new(), order: Vec::new(), targets, by_names: BTreeMap::new() };
+        for entry in aliases.iter().flat_map(|aliases| aliases.entries("a map from a name to one or more targets")) {
+            let shadowed = entry.name.split_once('/').filter(|(first, _)| names.iter().any(|name| name == first));
+            if entry.name == AUTO {
+                entry.key.mistake("an alias `auto`", "another name: `auto` asks Conduit to choose", None);
+            } else if entry.name.is_empty() || entry.name.contains(|c: char| c == ',' || c.is_control()) {
+                let found = format!("the name {:?}", short(entry.name));
+                entry.key.mistake(found, "a name without comma, line break or tab, and not empty", None);
+            } else if let Some((provider, _)) = shadowed {
+                let expected =
+                    format!("a name that does not begin with `{provider}/`: that asks for the provider's own model");
+                entry.key.mistake(format!("an alias `{}`", short(entry.name)), expected, None);
+            }
+            chains.order.push(entry.name);
+            chains.aliases.insert(entry.name, Alias { value: entry.value, state: State::New });
+        }
+        chains
+    }
+
+    /// Resolves every alias, used or not.
+    pub fn finish_aliases(&mut self) {
+        for name in self.order.clone() {
+            if let Some(targets) = self.alias(name, 0) {
+                let chain = self.chain(targets);
+                self.plan.aliases.push((name.to_owned(), chain));
+            }
+        }
+    }
+
+    /// The chain that a target or a list of targets means. What is wrong is reported.
+    pub fn read(&mut self, cursor: &Cursor<'a>) -> Option<ChainId> {
+        let targets = self.expand(cursor, 0)?;
+        Some(self.chain(targets))
+    }
+
+    fn chain(&mut self, targets: Vec<Arc<Target>>) -> ChainId {
+        let next = ChainId(self.plan.chains.len());
+        match self.by_names.entry(targets.iter().map(|target| target.name.clone()).collect()) {
+            btree_map::Entry::Occupied(known) => *known.get(),
+            btree_map::Entry::Vacant(new) => {
+                let cluster = match targets.as_slice() {
+                    [only] => self.plan.provider(only.provider).map(|provider| provider.cluster.clone()),
+                    _ => None,
+                };
+                let cluster = cluster.unwrap_or_else(|| format!("conduit.chain.{}", next.0));
+                self.plan.chains.push(Chain { targets, cluster });
+                *new.insert(next)
+            }
+        }
+    }
+
+    fn expand(&mut self, cursor: &Cursor<'a>, depth: usize) -> Option<Vec<Arc<Target>>> {
+        const EXPECTED: &str = "an alias, `provider/model`, or a list of them";
+        let items = match cursor.as_list() {
+            None => return self.name(cursor, cursor.text(EXPECTED)?, depth),
+            Some(items) if items.is_empty() => {
+                cursor.wrong(EXPECTED);
+                return None;
+            }
+            Some(items) => items,
+        };
+        let mut chain: Option<Vec<Arc<Target>>> = Some(Vec::new());
+        for item in &items {
+            let found = item.text("an alias or `provider/model`").and_then(|name| self.name(item, name, depth));
+            let Some(found) = found else {
+                chain = None;
+                continue;
+            };
+            for target in found {
+                let Some(before) = &mut chain else { break };
+                if before.iter().any(|earlier| earlier.name == target.name) {
+                    item.mistake(
+                        format!("`{}` a second time", short(&target.name)),
+                        "each target once in a chain",
+                        None,
+                    );
+                    chain = None;
+                } else {
+                    before.push(target);
+                }
+            }
+        }
+        chain
+    }
+
+    /// The targets that one name means.
+    fn name(&mut self, at: &Cursor<'a>, name: &'a str, depth: usize) -> Option<Vec<Arc<Target>>> {
+        let split = name.split_once('/').filter(|(_, model)| !model.is_empty());
+        if let Some((provider, model)) = split
+            && self.names.iter().any(|known| known == provider)
+        {
+            return self.target(provider, model).map(|target| vec![target]);
+        }
+        match self.aliases.get(name).map(|alias| alias.state.clone()) {
+            Some(State::Open) => {
+                at.mistake(
+                    format!("`{}`, which leads back to itself", short(name)),
+                    "aliases that end at models",
+                    None,
+                );
+                None
+            }
+            Some(_) if depth >= DEEPEST => {
+                at.mistake(
+                    format!("`{}`, an alias below {DEEPEST} others", short(name)),
+                    "fewer levels of aliases",
+                    None,
+                );
+                None
+            }
+            Some(_) => self.alias(name, depth),
+            None => {
+                self.unknown(at, name, split.map(|(provider, _)| provider));
+                None
+            }
+        }
+    }
+
+    fn alias(&mut self, name: &'a str, depth: usize) -> Option<Vec<Arc<Target>>> {
+        let alias = self.aliases.get_mut(name)?;
+        if let State::Done(targets) = &alias.state {
+            return targets.clone();
+        }
+        alias.state = State::Open;
+        let value = alias.value.clone();
+        let targets = self.expand(&value, depth.saturating_add(1));
+        if let Some(alias) = self.aliases.get_mut(name) {
+            alias.state = State::Done(targets.clone());
+        }
+        targets
+    }
+
+    fn target(&mut self, provider: &str, model: &str) -> Option<Arc<Target>> {
+        let (id, found) = self.plan.provider_named(provider)?;
+        let name = format!("{}/{model}", found.name);
+        if let Some(target) = self.targets.get(&name) {
+            return Some(Arc::clone(target));
+        }
+        let target = self.plan.target(id, model)?;
+        self.targets.insert(name, Arc::clone(&target));
+        Some(target)
+    }
+
+    fn unknown(&self, at: &Cursor<'_>, name: &str, provider: Option<&str>) {
+        let near_alias = near(name, self.order.iter().copied());
+        match provider {
+            Some(provider) if near_alias.is_none() => {
+                unknown_provider(at, name, provider, self.names, "as the provider, or an alias");
+            }
+            _ => {
+                let found = format!("`{}`, which is no alias and names no provider", short(name));
+                let expected = "an alias, or `provider/model` with a configured provider";
+                at.mistake(found, expected, near_alias.or_else(|| qualified(name, self.plan)));
+            }
+        }
+    }
+
+    /// Which providers the file names each model at.
+    pub fn finish(self) -> BTreeMap<String, Vec<ProviderId>> {
+        let mut named: BTreeMap<String, Vec<ProviderId>> = BTreeMap::new();
+        for target in self.targets.values() {
+            named.entry(target.model.clone()).or_default().push(target.provider);
+        }
+        named
+    }
+}
+
+/// The provider for paths that Conduit has no format for.
+pub(super) fn passthrough(plan: &Plan) -> Option<ProviderId> {
+    let speaks = |provider: &Provider| provider.spec.format == crate::formats::Format::OpenAiChat;
+    let default = plan.routing.default.and_then(|id| plan.chain(id)).and_then(|chain| chain.targets.first());
+    default
+        .map(|target| target.provider)
+        .filter(|id| plan.provider(*id).is_some_and(speaks))
+        .or_else(|| plan.providers.iter().position(speaks).map(ProviderId))
+}

@@ -1,0 +1,144 @@
+//! The top level of the file: everything but providers, targets and routing.
+
+use super::read::{Cursor, Fields};
+use super::scalars::{milliseconds, size};
+use super::targets::{self, Chains};
+use super::{Address, Plan, Routing, Timeouts, providers, routing};
+use crate::host::Env;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// The largest `max_body` may be: Envoy's buffer limits are 32 bits wide, and the VM holds a body in memory.
+const LARGEST_BODY: u64 = 1 << 30;
+/// The longest any timeout may be.
+const LONGEST_TIMEOUT_MS: u64 = 24 * 3_600_000;
+
+const FIELDS: &[&str] = &[
+    "version",
+    "enabled",
+    "listen",
+    "admin",
+    "mock",
+    "max_body",
+    "timeouts",
+    "access_log",
+    "providers",
+    "models",
+    "aliases",
+    "routing",
+];
+
+/// Reads the whole file. The plan is worth something only where nothing was reported.
+pub(super) fn read(root: &Cursor<'_>, env: &dyn Env) -> Plan {
+    let fields = root.fields(FIELDS);
+    if let Some(version) = fields.required("version", "`version: 1`") {
+        version.whole(1..=1_u8);
+    }
+    let mut plan = Plan {
+        enabled: fields.or("enabled", true, |cursor| cursor.boolean()),
+        listen: listener(&fields, "listen", 10_000),
+        admin: listener(&fields, "admin", 9_901),
+        mock: fields.get("mock").and_then(|cursor| mock(&cursor)),
+        max_body: fields.or("max_body", 32 << 20, |cursor| read_size(&cursor)),
+        timeouts: timeouts(&fields),
+        providers: Vec::new(),
+        chains: Vec::new(),
+        aliases: Vec::new(),
+        routing: Routing::default(),
+        models: BTreeMap::new(),
+        named: BTreeMap::new(),
+        passthrough: None,
+        variables: BTreeSet::new(),
+        access_log: fields
+            .get("access_log")
+            .and_then(|cursor| cursor.text("a path, or `stdout`"))
+            .filter(|path| *path != "stdout")
+            .map(str::to_owned),
+    };
+    if plan.listen.port == plan.admin.port
+        && let Some(admin) = fields.get("admin").or_else(|| fields.get("listen"))
+    {
+        admin.mistake(format!("port {} for both `listen` and `admin`", plan.admin.port), "two different ports", None);
+    }
+
+    let expected = "at least one provider, such as `openai: {api_key: \"${OPENAI_API_KEY}\"}`";
+    let mut names = Vec::new();
+    if let Some(cursor) = fields.required("providers", expected) {
+        for (name, provider) in providers::read(&cursor, &mut plan, env) {
+            names.push(name);
+            plan.providers.extend(provider);
+        }
+    }
+    if let Some(models) = fields.get("models") {
+        targets::read_models(&models, &names, &mut plan);
+    }
+    let mut chains = Chains::new(&mut plan, &names, fields.get("aliases"));
+    chains.finish_aliases();
+    let read = fields.get("routing").map(|cursor| routing::read(&cursor, &mut chains));
+    let named = chains.finish();
+    plan.routing = read.unwrap_or_default();
+    plan.named = named;
+    plan.passthrough = targets::passthrough(&plan);
+    plan
+}
+
+fn listener(fields: &Fields<'_>, name: &str, usual: u16) -> Address {
+    let mut found = Address { address: "127.0.0.1".into(), port: usual };
+    if let Some(cursor) = fields.get(name) {
+        let fields = cursor.fields(&["address", "port"]);
+        if let Some(cursor) = fields.get("address") {
+            const EXPECTED: &str = "an IP address to listen on, such as 127.0.0.1, 0.0.0.0 or \"::\"";
+            if let Some(text) = cursor.text(EXPECTED) {
+                if text.parse::<IpAddr>().is_err() {
+                    let near = text.eq_ignore_ascii_case("localhost").then(|| "127.0.0.1".to_owned());
+                    cursor.mistake(cursor.describe(), EXPECTED, near);
+                }
+                found.address = text.to_owned();
+            }
+        }
+        found.port = fields.or("port", usual, |cursor| cursor.whole(1..=u16::MAX));
+    }
+    found
+}
+
+fn mock(cursor: &Cursor<'_>) -> Option<Address> {
+    const EXPECTED: &str = "a host name or IP address";
+    let fields = cursor.fields(&["address", "port"]);
+    let address = fields.or("address", "127.0.0.1", |cursor| {
+        let text = cursor.text(EXPECTED)?;
+        let host = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':'));
+        if !host {
+            cursor.wrong(EXPECTED);
+        }
+        host.then_some(text)
+    });
+    let port = fields.required("port", "the port of `conduit mock`").and_then(|cursor| cursor.whole(1..=u16::MAX));
+    // With a wrong port there is still a mock: the keys that it makes unnecessary are no second mistake.
+    Some(Address { address: address.to_owned(), port: port.unwrap_or(0) })
+}
+
+fn read_size(cursor: &Cursor<'_>) -> Option<u64> {
+    let found = cursor.scalar().and_then(size).filter(|bytes| (1..=LARGEST_BODY).contains(bytes));
+    if found.is_none() {
+        cursor.wrong("a size from 1 to 1GiB: `32MiB`, `10MB`, `500KiB`, or a number of bytes");
+    }
+    found
+}
+
+fn timeouts(fields: &Fields<'_>) -> Timeouts {
+    let mut found = Timeouts { connect_ms: 5_000, first_byte_ms: 120_000, idle_ms: 300_000 };
+    if let Some(cursor) = fields.get("timeouts") {
+        let fields = cursor.fields(&["connect", "first_byte", "idle"]);
+        let duration = |cursor: Cursor<'_>| {
+            let found = cursor.scalar().and_then(milliseconds).filter(|ms| (1..=LONGEST_TIMEOUT_MS).contains(ms));
+            if found.is_none() {
+                cursor.wrong("a duration from 1ms to 24h, with its unit: `500ms`, `5s`, `2m`");
+            }
+            found
+        };
+        found.connect_ms = fields.or("connect", found.connect_ms, duration);
+        found.first_byte_ms = fields.or("first_byte", found.first_byte_ms, duration);
+        found.idle_ms = fields.or("idle", found.idle_ms, duration);
+    }
+    found
+}
