@@ -1,7 +1,7 @@
 //! One client request through gateway role, router, upstream role and back, step by step.
 //!
-//! As in Envoy, the request's header map is one and the same for all attempts: what the upstream role wrote into it for
-//! one attempt is still there at the next. The body of each attempt is a copy of what left the gateway role.
+//! As in Envoy, each attempt starts from a copy of what left the gateway role, headers and body: what the upstream role
+//! made of them for one attempt is not there at the next (tried on Envoy 1.40.0).
 
 use crate::filter::{Filter, Frame, Passed};
 use crate::headers::Headers;
@@ -233,10 +233,6 @@ impl Stream {
             if !wishes.is_empty() {
                 break;
             }
-        }
-        // The map is shared: the next attempt starts from what this one made of it.
-        if let Some(Frame::Headers(map, _)) = self.routed_frames.first_mut() {
-            *map = filter.headers(vm, Direction::Request);
         }
         self.sent.push(sent);
         self.attempt = Some(Attempt { filter, answered: false });
