@@ -1,7 +1,13 @@
 //! The catalog and the cost formula against two independent truths: the `genai-prices` crate's own engine, over every
 //! model of the catalog, and recorded usages with the price that two catalogs agree on (in the folder that
 //! `CONDUIT_VECTORS` names).
-#![allow(clippy::arithmetic_side_effects, clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stderr, missing_docs)]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    missing_docs
+)]
 
 use conduit::cost::{catalog_knows, catalog_price, context_window, cost, cost_at};
 use conduit::host::Time;

@@ -1,23 +1,56 @@
 //! `conduit explain`: what would become of a request, and why.
 
+use super::{Failure, args, print};
 use crate::admit;
 use crate::config::{Plan, Target};
 use crate::cost::{Usd, cost};
 use crate::exchange::{Headers, decide, known_word};
-use crate::formats::canonical::ChatRequest;
 use crate::formats::Format;
+use crate::formats::canonical::ChatRequest;
 use crate::route::{Reason, RouteError};
 use crate::tokens::count_request;
 use crate::usage::{Tokens, Usage};
 use serde_json::Value;
 use std::fmt::Write as _;
+use std::io::Read as _;
+use std::path::Path;
 
 /// The output tokens for which a cost is shown where the request sets no limit.
 const USUAL_OUTPUT: u64 = 1_000;
 
+pub(super) fn run(args: &args::Explain) -> Result<(), Failure> {
+    let text = super::read(&args.file)?;
+    let plan = super::load(&args.file, &text)?;
+    let body = read_request(&args.request)?;
+    let headers = args.headers.clone();
+    match explain(&plan, &body, headers, args.endpoint.as_deref()) {
+        Ok(explained) => {
+            print::raw(&explained);
+            Ok(())
+        }
+        Err(why) => {
+            print::complain(&why);
+            Err(Failure::Mistakes)
+        }
+    }
+}
+
+fn read_request(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = if path == Path::new("-") {
+        let mut bytes = Vec::new();
+        std::io::stdin().read_to_end(&mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    read.map_err(|e| {
+        Failure::Machine(format!("{} cannot be read: {e}. Give the path of a request's JSON, or -.", path.display()))
+    })
+}
+
 /// Explains `body` (a request's JSON) with these headers. The error is a sentence for people.
-pub fn explain(plan: &Plan, body: &[u8], headers: Vec<(String, String)>, endpoint: Option<&str>) -> Result<String, String> {
-    let json: Value = serde_json::from_slice(body).map_err(|error| format!("the request is not valid JSON: {error}"))?;
+fn explain(plan: &Plan, body: &[u8], headers: Vec<(String, String)>, endpoint: Option<&str>) -> Result<String, String> {
+    let json: Value =
+        serde_json::from_slice(body).map_err(|error| format!("the request is not valid JSON: {error}"))?;
     let headers = Headers::new(headers);
     let format = match endpoint {
         Some("messages") => Format::AnthropicMessages,

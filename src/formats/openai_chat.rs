@@ -84,8 +84,3 @@ fn write_stop(stop: Option<&StopReason>, calls: bool) -> &'static str {
         None | Some(StopReason::End | StopReason::StopSequence | StopReason::Pause | StopReason::Other(_)) => "stop",
     }
 }
-
-/// Reads a `usage` object.
-pub fn read_usage(_usage: &Value) -> crate::usage::Usage {
-    crate::usage::Usage::default()
-}

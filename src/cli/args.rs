@@ -1,0 +1,200 @@
+//! What may stand on the command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  fine
+  1  the configuration or the request has mistakes; each one is printed
+  2  wrong usage
+  3  something on this machine is missing or in the way (a port in use, Envoy not found)
+  4  Envoy ended unexpectedly
+
+Start here:
+  conduit check conduit.yaml      find every mistake in the file
+  conduit up conduit.yaml         run it: Envoy with the Conduit module, until Ctrl-C
+  conduit mock --port 8000        providers to try it against, without a key or a cost";
+
+/// An LLM gateway that lives inside Envoy: check, render, run and explain its configuration.
+#[derive(Debug, Parser)]
+#[command(name = "conduit", version, after_help = EXIT_CODES, arg_required_else_help = true, max_term_width = 110)]
+pub(super) struct Conduit {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Report every mistake in a configuration, or say what it configures.
+    #[command(after_help = "\
+Examples:
+  conduit check conduit.yaml
+  OPENAI_API_KEY=sk-… conduit check conduit.yaml   variables that the file names must be set
+
+Each mistake is one line on standard error: FILE:LINE:COLUMN: where: found what, expected what.
+Exit code 0: no mistake. 1: mistakes. 3: the file cannot be read.")]
+    Check(Check),
+
+    /// Print the Envoy configuration that a conduit.yaml stands for.
+    #[command(after_help = "\
+Examples:
+  conduit render conduit.yaml                        to standard output
+  conduit render conduit.yaml -o envoy.yaml --wasm /etc/envoy/conduit.wasm
+  envoy -c envoy.yaml                                runs it; `conduit up` does all of this at once
+
+The output is JSON, which is YAML too: Envoy reads it from a file that ends in .yaml or .json.")]
+    Render(Render),
+
+    /// Check, render and run: Envoy with the Conduit module, and a line for each request, until Ctrl-C.
+    #[command(after_help = "\
+Examples:
+  conduit up conduit.yaml
+  conduit up conduit.yaml --envoy /usr/bin/envoy --wasm ./conduit.wasm --concurrency 2
+
+Envoy is looked for at --envoy, $CONDUIT_ENVOY, .venv/bin/envoy here and above, and in PATH; the module at --wasm,
+$CONDUIT_WASM and target/wasm32-wasip1/release/conduit.wasm here, above, and beside the command.
+A changed file is checked and loaded without a restart; while it has mistakes the last good one keeps running.
+What Envoy says goes to envoy.log in the run folder, one JSON record per request to access.jsonl there.
+Exit code 1: mistakes in the file. 3: a port is in use, or Envoy or the module is missing. 4: Envoy ended.")]
+    Up(Up),
+
+    /// Say what would happen to a request: tokens, who matches, the targets in order, the estimated cost.
+    #[command(after_help = "\
+Examples:
+  conduit explain conduit.yaml request.json
+  conduit explain conduit.yaml request.json --header x-agent-type:research
+  echo '{\"model\":\"auto\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}' | conduit explain conduit.yaml -")]
+    Explain(Explain),
+
+    /// Stand in for providers: OpenAI and Anthropic formats on one port, with faults on demand.
+    #[command(after_help = "\
+Examples:
+  conduit mock --port 8000
+  curl localhost:8000/v1/chat/completions -H 'authorization: Bearer x' \\
+    -d '{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}'
+  curl localhost:8000/mock/requests     what was received (credentials as hashes); DELETE empties it
+  curl localhost:8000/mock/bill         requests and tokens by model
+
+It serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /v1/messages and
+/v1/messages/count_tokens, below any base path. It repeats the last user text, calls a tool where one is forced or
+the text says its name, \"weather\" or \"tool\" (two at once for \"parallel\"), quotes tool results, and fills JSON schemas.
+
+Faults, as a header (x-mock-status: 503) or in the model's name (gpt-4o+status=503+times=2):
+  status=N         answer with that error            retry-after=S   …and this Retry-After
+  delay=MS         wait before the answer            drip=MS         wait before each piece of it
+  cut=N            close after N bytes of the body   hangup          close without an answer
+  garbage          bytes that are not the format     end-early       end a stream without its last events
+  error-in-stream  an error event inside a stream    no-usage        report no usage
+  text=…           say this                          tokens=N        say N words
+  cached=N         N prompt tokens came from cache   times=N         only the first N requests alike
+
+A script (--script FILE) is JSON Lines; the first line that fits answers:
+  {\"match\": {\"model\": \"gpt-4o\", \"text\": \"hello\"}, \"times\": 1, \"status\": 200, \"headers\": {}, \"body\": {…}}
+  {\"sse\": [{\"event\": \"ping\", \"data\": {…}}, \"data: raw text\\n\\n\"]}")]
+    Mock(Mock),
+
+    /// Print a completion script for a shell.
+    #[command(after_help = "\
+Examples:
+  conduit completions bash > ~/.local/share/bash-completion/completions/conduit
+  conduit completions zsh > \"${fpath[1]}/_conduit\"
+  conduit completions fish > ~/.config/fish/completions/conduit.fish")]
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// The configuration, usually conduit.yaml.
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    /// The configuration, usually conduit.yaml.
+    pub file: PathBuf,
+    /// Write here instead of to standard output.
+    #[arg(short, long, value_name = "OUT")]
+    pub output: Option<PathBuf>,
+    /// Where Envoy will find conduit.wasm.
+    #[arg(long, value_name = "PATH")]
+    pub wasm: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// The configuration, usually conduit.yaml.
+    pub file: PathBuf,
+    /// The Envoy binary.
+    #[arg(long, value_name = "PATH")]
+    pub envoy: Option<PathBuf>,
+    /// The built module, conduit.wasm.
+    #[arg(long, value_name = "PATH")]
+    pub wasm: Option<PathBuf>,
+    /// Envoy's worker threads; without it, one per processor.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub concurrency: Option<u16>,
+    /// The folder for Envoy's configuration and logs; made if missing.
+    #[arg(long, value_name = "FOLDER", default_value = "run")]
+    pub run_dir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The configuration, usually conduit.yaml.
+    pub file: PathBuf,
+    /// The request's body, as a client would send it; `-` reads standard input.
+    pub request: PathBuf,
+    /// A request header, NAME:VALUE; may be repeated.
+    #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+    /// The endpoint that the request is sent to, `chat` or `messages`; told from the request where not given.
+    #[arg(long, value_name = "ENDPOINT")]
+    pub endpoint: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Mock {
+    /// The port to listen on; 0 takes any free one and prints it.
+    #[arg(long, value_name = "N")]
+    pub port: u16,
+    /// The address to listen on.
+    #[arg(long, value_name = "A", default_value = "127.0.0.1")]
+    pub address: String,
+    /// Answer every request with this status.
+    #[arg(long, value_name = "STATUS", value_parser = clap::value_parser!(u16).range(400..600))]
+    pub fail: Option<u16>,
+    /// Wait this long before every answer, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub delay_ms: u64,
+    /// Scripted answers, JSON Lines.
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
+    /// Serve requests that carry no credential too; without it they get a 401.
+    #[arg(long)]
+    pub open: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::Conduit::command().debug_assert();
+    }
+}
+
+/// `NAME:VALUE`
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("expected NAME:VALUE, such as x-agent-type:research".to_owned()),
+    }
+}

@@ -1,0 +1,49 @@
+//! `conduit check`: every mistake, or what the file configures.
+
+use super::{Failure, args, load, print, read};
+use crate::config::Plan;
+
+pub(super) fn run(args: &args::Check) -> Result<(), Failure> {
+    let text = read(&args.file)?;
+    let plan = load(&args.file, &text)?;
+    print::line(&summary(&args.file.display().to_string(), &plan));
+    Ok(())
+}
+
+/// What a plan configures, in a few lines.
+pub(super) fn summary(file: &str, plan: &Plan) -> String {
+    let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let mut lines = vec![format!(
+        "{file}: fine. {}, {}, {}; listens on {}:{}.",
+        count(plan.providers.len(), "provider", "providers"),
+        count(plan.aliases.len(), "alias", "aliases"),
+        count(plan.routing.rules.len(), "rule", "rules"),
+        plan.listen.address,
+        plan.listen.port
+    )];
+    if !plan.enabled {
+        lines.push("  enabled: false, so requests pass through untouched".to_owned());
+    }
+    for provider in &plan.providers {
+        let scheme = if provider.url.tls { "https" } else { "http" };
+        let note = if provider.mocked { " (mocked: its key is not set)" } else { "" };
+        lines.push(format!(
+            "  provider {}: {}, {scheme}://{}{}{note}",
+            provider.name,
+            provider.spec.kind,
+            provider.url.authority(),
+            provider.url.path
+        ));
+    }
+    for (name, chain) in &plan.aliases {
+        let targets: Vec<&str> =
+            plan.chain(*chain).map(|c| c.targets.iter().map(|t| t.name.as_str()).collect()).unwrap_or_default();
+        lines.push(format!("  alias {name}: {}", targets.join(", then ")));
+    }
+    for rule in &plan.routing.rules {
+        let first =
+            plan.chain(rule.chain).and_then(|c| c.targets.first()).map(|t| t.name.as_str()).unwrap_or("nothing");
+        lines.push(format!("  rule {} (priority {}): {first}", rule.name, rule.priority));
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,164 @@
+//! What the mock received and what it would have billed.
+
+use super::reply::Used;
+use bytes::Bytes;
+use hyper::HeaderMap;
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write;
+
+const MOST_REQUESTS: usize = 1_000;
+const MOST_BYTES: usize = 64 << 20;
+const MOST_MODELS: usize = 1_000;
+
+struct Seen {
+    method: String,
+    path: String,
+    headers: Value,
+    body: Bytes,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Total {
+    requests: u64,
+    used: Used,
+}
+
+/// Requests and totals since the start or the last reset.
+#[derive(Default)]
+pub(super) struct Ledger {
+    seen: VecDeque<Seen>,
+    bytes: usize,
+    requests: u64,
+    bill: BTreeMap<String, Total>,
+    uses: BTreeMap<String, u64>,
+}
+
+impl Ledger {
+    /// Notes a request; the oldest ones make room.
+    pub fn note(&mut self, method: &str, path: &str, headers: &HeaderMap, body: Bytes) {
+        self.requests = self.requests.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(body.len());
+        self.seen.push_back(Seen { method: method.into(), path: path.into(), headers: show_headers(headers), body });
+        while self.seen.len() > MOST_REQUESTS || (self.bytes > MOST_BYTES && self.seen.len() > 1) {
+            let gone = self.seen.pop_front().map_or(0, |seen| seen.body.len());
+            self.bytes = self.bytes.saturating_sub(gone);
+        }
+    }
+
+    /// Bills an answer.
+    pub fn bill(&mut self, model: &str, used: Used) {
+        let name = if self.bill.contains_key(model) || self.bill.len() < MOST_MODELS { model } else { "(other)" };
+        let total = self.bill.entry(name.to_owned()).or_default();
+        total.requests = total.requests.saturating_add(1);
+        total.used.prompt = total.used.prompt.saturating_add(used.prompt);
+        total.used.cached = total.used.cached.saturating_add(used.cached);
+        total.used.completion = total.used.completion.saturating_add(used.completion);
+        total.used.reasoning = total.used.reasoning.saturating_add(used.reasoning);
+    }
+
+    /// How often `key` was used before now; counts this use.
+    pub fn uses(&mut self, key: &str) -> u64 {
+        if self.uses.len() >= MOST_MODELS && !self.uses.contains_key(key) {
+            self.uses.clear();
+        }
+        let uses = self.uses.entry(key.to_owned()).or_default();
+        let before = *uses;
+        *uses = uses.saturating_add(1);
+        before
+    }
+
+    pub fn reset(&mut self) {
+        *self = Self::default();
+    }
+
+    pub fn requests(&self) -> Value {
+        let show = |seen: &Seen| {
+            let body = serde_json::from_slice(&seen.body)
+                .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&seen.body).into_owned()));
+            json!({"method": seen.method, "path": seen.path, "headers": seen.headers, "body": body})
+        };
+        Value::Array(self.seen.iter().map(show).collect())
+    }
+
+    pub fn totals(&self) -> Value {
+        let show = |total: &Total| {
+            json!({
+                "requests": total.requests,
+                "prompt_tokens": total.used.prompt,
+                "cached_tokens": total.used.cached,
+                "completion_tokens": total.used.completion,
+                "reasoning_tokens": total.used.reasoning,
+            })
+        };
+        let models: Map<String, Value> = self.bill.iter().map(|(model, total)| (model.clone(), show(total))).collect();
+        let sum = |pick: fn(&Used) -> u64| self.bill.values().fold(0_u64, |sum, t| sum.saturating_add(pick(&t.used)));
+        json!({
+            "requests": self.requests,
+            "prompt_tokens": sum(|used| used.prompt),
+            "completion_tokens": sum(|used| used.completion),
+            "models": models,
+        })
+    }
+}
+
+/// Headers with credentials as their scheme and the beginning of their hash: enough to compare, nothing to steal.
+fn show_headers(headers: &HeaderMap) -> Value {
+    let mut shown: Map<String, Value> = Map::new();
+    for (name, value) in headers {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let text = match name.as_str() {
+            "authorization" | "proxy-authorization" | "x-api-key" | "api-key" | "x-goog-api-key" | "cookie" => {
+                fingerprint(&text)
+            }
+            _ => text.into_owned(),
+        };
+        match shown.get_mut(name.as_str()) {
+            Some(Value::String(before)) => {
+                before.push_str(", ");
+                before.push_str(&text);
+            }
+            _ => {
+                shown.insert(name.as_str().to_owned(), Value::String(text));
+            }
+        }
+    }
+    Value::Object(shown)
+}
+
+fn fingerprint(credential: &str) -> String {
+    let (scheme, secret) = match credential.split_once(' ') {
+        Some((scheme, secret)) => (format!("{scheme} "), secret),
+        None => (String::new(), credential),
+    };
+    let mut shown = format!("{scheme}sha256:");
+    for byte in Sha256::digest(secret.trim().as_bytes()).iter().take(6) {
+        let _ = write!(shown, "{byte:02x}");
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_are_shown_as_hashes() {
+        // echo -n sk-abc | sha256sum
+        assert_eq!(fingerprint("Bearer sk-abc"), "Bearer sha256:1460db1b6902");
+        assert_eq!(fingerprint("sk-abc"), "sha256:1460db1b6902");
+    }
+
+    #[test]
+    fn the_log_is_bounded() {
+        let mut ledger = Ledger::default();
+        for _ in 0..MOST_REQUESTS + 5 {
+            ledger.note("POST", "/", &HeaderMap::new(), Bytes::from_static(b"{}"));
+        }
+        assert_eq!(ledger.seen.len(), MOST_REQUESTS);
+        assert_eq!(ledger.totals()["requests"], MOST_REQUESTS + 5);
+        ledger.note("POST", "/", &HeaderMap::new(), Bytes::from(vec![b'x'; MOST_BYTES + 1]));
+        assert_eq!(ledger.seen.len(), 1);
+    }
+}
