@@ -5,6 +5,7 @@ use super::attempt::usage_of;
 use crate::formats::canonical::{Answer, ApiError, Part, StopReason, StreamEvent};
 use crate::formats::splice::{self, Edit};
 use crate::formats::{Format, Incoming, ReadStream, WriteStream, sse};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// The most bytes of one event. Larger ones end the stream with an error.
@@ -88,12 +89,17 @@ impl Pipe {
         out
     }
 
-    /// The provider's bytes are over. An event without its end still counts where it can be read.
+    /// The provider's bytes are over. An event without its end still counts where it is whole but for that; what was
+    /// cut in the middle says nothing.
     fn finish(&mut self, ledger: &mut Ledger, out: &mut Vec<u8>) {
         let (reader, how) = (&mut self.reader, self.how);
         let mut events = Vec::new();
         // The parser only fails on events that are too large, and this one was not when its last byte came.
         let _ = self.parser.finish(&mut |event| {
+            let cut = event.data.trim() != "[DONE]" && serde_json::from_str::<IgnoredAny>(event.data).is_err();
+            if cut {
+                return;
+            }
             let before = events.len();
             reader.event(&event, &mut events);
             if how == How::HidingUsage && !failed(events.get(before..).unwrap_or_default()) {
