@@ -35,6 +35,12 @@ impl Exchange {
             self.status = Some(error.status);
             body = Some(text);
         }
+        // Each vendor's SDK looks for the request id under its own vendor's name.
+        for name in ["x-request-id", "request-id"] {
+            if let Some(id) = self.request_id.as_deref().filter(|_| headers.get(name).is_none()) {
+                edits.set(name, headers::value(id));
+            }
+        }
         self.name_decision(&mut edits);
         if self.first_byte.is_none() && !self.ledger.streamed {
             self.first_byte = Some(now);
