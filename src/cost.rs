@@ -1,6 +1,13 @@
 //! Money: prices and what an exchange cost, in integer picodollars. No float ever holds money.
 
-use crate::usage::Usage;
+mod catalog;
+
+pub use catalog::{catalog_as_of, catalog_knows, catalog_price, context_window};
+
+use crate::host::Time;
+use crate::usage::{Tokens, Usage};
+use serde::Deserialize;
+use serde::de::value::StrDeserializer;
 use std::fmt;
 
 /// An amount of US dollars, in picodollars (10⁻¹² USD).
@@ -26,39 +33,194 @@ impl fmt::Display for Usd {
     }
 }
 
-/// The price of one token of each kind, in picodollars. (1 USD per million tokens = 1 000 000 pUSD per token.)
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Price {}
-
-/// What `usage` costs at `price`; `None` where a figure that the price needs was not reported.
-pub fn cost(_price: &Price, _usage: &Usage) -> Option<Usd> {
-    None
+/// What is priced. All but `Request` are per token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    Input,
+    CachedInput,
+    CacheWrite,
+    #[serde(rename = "cache_write_1h")]
+    CacheWrite1h,
+    Output,
+    Reasoning,
+    AudioInput,
+    AudioOutput,
+    Request,
 }
 
-/// The catalog's price of a model.
-pub fn catalog_price(_catalog_id: Option<&str>, _model: &str) -> Option<Price> {
-    None
-}
+/// The names of price kinds in `models: {…: {price: {KIND: …}}}`. All are per token but `request`, which is per
+/// request. `cache_write` is for the usual lifetime (5 minutes at Anthropic), `cache_write_1h` for one hour.
+pub const PRICE_KINDS: &[&str] = &[
+    "input",
+    "cached_input",
+    "cache_write",
+    "cache_write_1h",
+    "output",
+    "reasoning",
+    "audio_input",
+    "audio_output",
+    "request",
+];
 
-/// How many tokens fit into a model, as the catalog knows it.
-pub fn context_window(_catalog_id: Option<&str>, _model: &str) -> Option<u64> {
-    None
-}
-
-/// Whether the catalog knows the model at that provider.
-pub fn catalog_knows(_catalog_id: Option<&str>, _model: &str) -> bool {
-    false
-}
-
-// STUB: the owner of this file writes the real `PRICE_KINDS` and `price_from` with these signatures.
-
-/// The kinds of tokens that a price can name.
-pub const PRICE_KINDS: &[&str] = &["input", "output", "cached_input", "cache_write", "cache_write_1h", "reasoning"];
-
-/// A price from picodollars per token by kind. An unknown kind is the error.
-pub fn price_from(pairs: &[(&str, u64)]) -> Result<Price, String> {
-    match pairs.iter().find(|(kind, _)| !PRICE_KINDS.contains(kind)) {
-        Some((kind, _)) => Err((*kind).to_owned()),
-        None => Ok(Price {}),
+impl Kind {
+    fn named(name: &str) -> Option<Kind> {
+        Kind::deserialize(StrDeserializer::<serde::de::value::Error>::new(name)).ok()
     }
 }
+
+/// Picodollars for one token (or one request), by the size of the whole prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Rate {
+    base: u64,
+    /// `(above, rate)`, by rising prompt size: with more prompt tokens than `above`, `rate` holds for **every** token.
+    tiers: Vec<(u64, u64)>,
+}
+
+impl Rate {
+    fn at(&self, prompt: Tokens) -> u64 {
+        self.tiers.iter().rev().find(|(above, _)| prompt.0 > *above).map_or(self.base, |(_, rate)| *rate)
+    }
+}
+
+type Rates = Vec<(Kind, Rate)>;
+
+fn rate_of(rates: &Rates, kind: Kind) -> Option<&Rate> {
+    rates.iter().find(|(k, _)| *k == kind).map(|(_, rate)| rate)
+}
+
+/// When rates hold, in UTC. The texts compare in order of time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Validity {
+    /// The first day, `2026-10-12`.
+    from: Option<&'static str>,
+    /// The part of each day, `(00:30:00, 16:30:00)`, the end excluded; it may go past midnight.
+    hours: Option<(&'static str, &'static str)>,
+}
+
+impl Validity {
+    fn holds(&self, date: &str, clock: &str) -> bool {
+        let day = self.from.is_none_or(|from| from <= date);
+        let hour = self.hours.is_none_or(|(start, end)| {
+            if end < start { clock >= start || clock < end } else { clock >= start && clock < end }
+        });
+        day && hour
+    }
+}
+
+/// The price of one token of each kind, in picodollars (1 USD per million tokens = 1 000 000 pUSD per token), with
+/// tiers by prompt size, service tiers and the dates from which each holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Price {
+    /// Standard rates; of those that hold, the last.
+    periods: Vec<(Validity, Rates)>,
+    /// What a service tier changes; of those that hold, the first that names a kind.
+    services: Vec<(&'static str, Validity, Rates)>,
+}
+
+impl Price {
+    /// What one of a kind costs, where the price names the kind: the service tier's rate if it has one, else the
+    /// standard one.
+    fn rate(&self, kind: Kind, when: &When<'_>) -> Option<u128> {
+        let special = self
+            .services
+            .iter()
+            .filter(|(tier, validity, _)| Some(*tier) == when.service && validity.holds(when.date, when.clock))
+            .find_map(|(_, _, rates)| rate_of(rates, kind));
+        let standard = || {
+            let period = self.periods.iter().rev().find(|(validity, _)| validity.holds(when.date, when.clock));
+            period.or(self.periods.first()).and_then(|(_, rates)| rate_of(rates, kind))
+        };
+        special.or_else(standard).map(|rate| u128::from(rate.at(when.prompt)))
+    }
+}
+
+/// What chooses among the rates of one price.
+struct When<'a> {
+    service: Option<&'a str>,
+    prompt: Tokens,
+    date: &'a str,
+    clock: &'a str,
+}
+
+/// A price of one's own: pairs of a kind ([`PRICE_KINDS`]) and picodollars for one token (or request). `Err` is a name
+/// that is no kind. Of a kind that is given twice the last counts.
+pub fn price_from(pairs: &[(&str, u64)]) -> Result<Price, String> {
+    let mut rates = Rates::new();
+    for (name, base) in pairs {
+        let kind = Kind::named(name).ok_or_else(|| (*name).to_owned())?;
+        rates.retain(|(known, _)| *known != kind);
+        rates.push((kind, Rate { base: *base, tiers: Vec::new() }));
+    }
+    Ok(Price { periods: vec![(Validity::default(), rates)], services: Vec::new() })
+}
+
+/// What `usage` costs at `price` on the day of which the catalog is ([`catalog_as_of`]). See [`cost_at`].
+pub fn cost(price: &Price, usage: &Usage) -> Option<Usd> {
+    cost_on(price, usage, catalog_as_of(), "00:00:00")
+}
+
+/// What `usage` costs at `price` at the time `now`; `None` where the price or the usage lacks a figure that is needed:
+/// no input reported, or no output reported by a model whose output is priced, or tokens of which the price is silent.
+///
+/// ```text
+///   (input − cached − written − audio) × input + cached × cached_input
+/// + (written − written 1 h) × cache_write + written 1 h × cache_write_1h + audio × audio_input
+/// + (output − reasoning − audio) × output + reasoning × reasoning + audio × audio_output
+/// + request
+/// ```
+///
+/// `input` includes cached and written tokens and `output` includes reasoning, as [`Usage`] has them. A kind that the
+/// price does not name costs what the more general kind costs (`cache_write_1h` → `cache_write` → `input`;
+/// `reasoning` → `output`). A part that was not reported counts as none, which is how the provider bills it. Parts that
+/// add up to more than their whole are cut in the order cached, written, audio (reasoning, audio). A tier by prompt
+/// size reprices every token of the request.
+///
+/// Sources, 2026-11-21: <https://openai.com/api/pricing/>, <https://platform.claude.com/docs/en/about-claude/pricing>;
+/// the decomposition is that of <https://github.com/pydantic/genai-prices>.
+pub fn cost_at(price: &Price, usage: &Usage, now: Time) -> Option<Usd> {
+    let text = now.rfc3339();
+    cost_on(price, usage, text.get(..10)?, text.get(11..19)?)
+}
+
+fn cost_on(price: &Price, usage: &Usage, date: &str, clock: &str) -> Option<Usd> {
+    let input = usage.input?;
+    let when = When { service: usage.service_tier.as_deref(), prompt: input, date, clock };
+    let rate = |kind| price.rate(kind, &when);
+    let (input_rate, output_rate) = (rate(Kind::Input), rate(Kind::Output));
+    let output = match usage.output {
+        Some(output) => output,
+        None if output_rate.is_some() => return None,
+        None => Tokens(0),
+    };
+    if (input_rate.is_none() && input.0 > 0) || (output_rate.is_none() && output.0 > 0) {
+        return None;
+    }
+    let (input_rate, output_rate) = (input_rate.unwrap_or(0), output_rate.unwrap_or(0));
+    let mut sum: u128 = rate(Kind::Request).unwrap_or(0);
+    let mut bill = |tokens: Tokens, rate: u128| sum = sum.saturating_add(u128::from(tokens.0).saturating_mul(rate));
+
+    let cached = usage.cached_input.unwrap_or_default().min(input);
+    let rest = input.minus(cached);
+    let written = usage.cache_write.or(usage.cache_write_1h).unwrap_or_default().min(rest);
+    let written_1h = usage.cache_write_1h.unwrap_or_default().min(written);
+    let rest = rest.minus(written);
+    let audio = usage.audio_input.unwrap_or_default().min(rest);
+    let write_rate = rate(Kind::CacheWrite).unwrap_or(input_rate);
+    bill(rest.minus(audio), input_rate);
+    bill(cached, rate(Kind::CachedInput).unwrap_or(input_rate));
+    bill(written.minus(written_1h), write_rate);
+    bill(written_1h, rate(Kind::CacheWrite1h).unwrap_or(write_rate));
+    bill(audio, rate(Kind::AudioInput).unwrap_or(input_rate));
+
+    let reasoning = usage.reasoning.unwrap_or_default().min(output);
+    let rest = output.minus(reasoning);
+    let audio = usage.audio_output.unwrap_or_default().min(rest);
+    bill(rest.minus(audio), output_rate);
+    bill(reasoning, rate(Kind::Reasoning).unwrap_or(output_rate));
+    bill(audio, rate(Kind::AudioOutput).unwrap_or(output_rate));
+    Some(Usd(sum))
+}
+
+#[cfg(test)]
+mod tests;

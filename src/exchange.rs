@@ -1,1 +1,430 @@
-//! The path of one request as a state machine.
+//! The path of one client request as a state machine. No input or output: headers, bytes and the time go in, a step
+//! comes out; the filter (or a test) carries it out.
+//!
+//! [`Exchange`] is the gateway's side, one per client request: parse, count, admit, route; at the end account and
+//! report. [`Attempt`] is the upstream's side, one per attempt at a provider: translate there and back. An attempt reads
+//! the exchange's parsed request and writes down what was used; it never sees what an earlier attempt wrote.
+
+mod answer;
+mod attempt;
+mod decide;
+mod endpoint;
+mod headers;
+mod listing;
+mod outgoing;
+mod stream;
+
+pub use answer::AnswerEdits;
+pub use attempt::{AnswerHead, Attempt, AttemptError, lost_exchange};
+pub use decide::decide;
+pub use endpoint::Endpoint;
+pub use headers::{HeaderEdits, Headers};
+
+use crate::admit::{self, Caller};
+use crate::config::{Plan, Target};
+use crate::formats::canonical::{ApiError, ChatRequest};
+use crate::formats::{Format, anthropic_messages};
+use crate::host::{Span, Time};
+use crate::route::{Decision, Reason};
+use crate::tokens;
+use crate::usage::{Count, Known, Tokens, Usage};
+use serde_json::Value;
+use std::sync::Arc;
+
+/// The request header by which an attempt finds its exchange. Set by the gateway role, removed by the upstream role.
+pub const EXCHANGE_HEADER: &str = "x-conduit-exchange";
+/// The request header that the route's `cluster_header` reads.
+pub const CLUSTER_HEADER: &str = "x-conduit-cluster";
+/// The response header by which the upstream role says that an answer is a provider's and not Envoy's own.
+pub const ANSWERED_HEADER: &str = "x-conduit-answered";
+
+/// What the gateway shall do with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Wait for the body.
+    Wait,
+    /// Send it on, after these edits of its headers.
+    Forward(HeaderEdits),
+    /// Answer it here.
+    Reply(Reply),
+}
+
+/// An answer of the gateway's own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Headers, lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// A JSON answer.
+    pub fn json(status: u16, body: Vec<u8>) -> Self {
+        Self { status, headers: vec![("content-type".into(), "application/json".into())], body }
+    }
+}
+
+/// One attempt, for the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// `provider/model`.
+    pub target: String,
+    /// The provider's status; `None` where none came (connect failure, reset, timeout).
+    pub status: Option<u16>,
+    /// When it began.
+    pub began: Time,
+    /// How long until its answer's headers came; `None` until then.
+    pub took: Option<Span>,
+}
+
+/// What an attempt writes down for the exchange.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// The attempts so far.
+    pub tried: Vec<Tried>,
+    /// What the answering provider reported.
+    pub usage: Usage,
+    /// What was streamed so far, for an estimate where no usage came. Bounded.
+    pub said: String,
+    /// The target that answered (or was tried last).
+    pub answered: Option<Arc<Target>>,
+    /// The provider's stream ended before its end, or held an error.
+    pub cut: bool,
+    /// The model said why it stopped.
+    pub finished: bool,
+    /// Whether the answer is a stream.
+    pub streamed: bool,
+    /// Parameters that the target's format has no place for.
+    pub dropped: Vec<String>,
+}
+
+/// One client request, from its headers to its record.
+#[derive(Debug)]
+pub struct Exchange {
+    plan: Arc<Plan>,
+    id: String,
+    endpoint: Endpoint,
+    format: Format,
+    caller: Caller,
+    began: Time,
+    request: Option<ChatRequest>,
+    model_asked: Option<String>,
+    counted: Option<Count>,
+    decision: Option<Decision>,
+    ledger: Ledger,
+    request_id: Option<String>,
+    query: String,
+    replied: Option<u16>,
+    status: Option<u16>,
+    first_byte: Option<Time>,
+    answer_ended: bool,
+    local_failure: bool,
+}
+
+impl Exchange {
+    /// Begins an exchange with a request's headers. `None` where Conduit has nothing to do with it (the kill switch).
+    /// `ends` says that no body follows; `id` names the exchange on this worker.
+    pub fn begin(plan: Arc<Plan>, id: String, headers: &Headers, ends: bool, now: Time) -> (Self, Step) {
+        let path = headers.get(":path").unwrap_or("/");
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let method = headers.get(":method").unwrap_or("GET");
+        let endpoint = Endpoint::of(method, path);
+        let anthropic_client = headers.get("anthropic-version").is_some();
+        let mut exchange = Self {
+            format: endpoint.format(anthropic_client),
+            caller: admit::caller(&|name| headers.get(name).map(str::to_owned)),
+            plan,
+            id,
+            began: now,
+            request: None,
+            model_asked: None,
+            counted: None,
+            decision: None,
+            ledger: Ledger::default(),
+            request_id: headers.get("x-request-id").map(str::to_owned),
+            query: headers::without_credentials(query),
+            replied: None,
+            status: None,
+            first_byte: None,
+            answer_ended: false,
+            local_failure: false,
+            endpoint,
+        };
+        let step = exchange.head(headers, ends);
+        (exchange, step)
+    }
+
+    fn head(&mut self, headers: &Headers, ends: bool) -> Step {
+        let too_large = headers
+            .get("content-length")
+            .and_then(|length| length.trim().parse::<u64>().ok())
+            .is_some_and(|length| length > self.plan.max_body);
+        if too_large {
+            return self.too_large();
+        }
+        match &self.endpoint {
+            Endpoint::Health => self.reply(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
+            Endpoint::Models(id) => {
+                let reply = listing::models(&self.plan, id.as_deref(), self.format);
+                self.reply(reply)
+            }
+            Endpoint::WrongMethod(allowed) => {
+                let error = ApiError::new(405, format!("this path takes {allowed} only"));
+                let allowed = (*allowed).to_owned();
+                let mut reply = self.error(&error);
+                if let Step::Reply(reply) = &mut reply {
+                    reply.headers.push(("allow".into(), allowed));
+                }
+                reply
+            }
+            Endpoint::Unknown(path) => {
+                let error = ApiError::new(
+                    404,
+                    format!(
+                        "no such path: {path}. This gateway serves POST /v1/chat/completions, POST /v1/messages, \
+                         POST /v1/messages/count_tokens, GET /v1/models and what the default provider serves under /v1/"
+                    ),
+                );
+                self.error(&error)
+            }
+            Endpoint::Chat | Endpoint::Messages | Endpoint::CountTokens if ends => self.error(&ApiError::new(
+                400,
+                "the request has no body: expected a JSON object with `model` and `messages`",
+            )),
+            Endpoint::Chat | Endpoint::Messages | Endpoint::CountTokens => Step::Wait,
+            Endpoint::Other { .. } => {
+                let json = headers.get("content-type").is_some_and(|t| t.trim().starts_with("application/json"));
+                if json && !ends { Step::Wait } else { self.pass_through(None, headers) }
+            }
+        }
+    }
+
+    /// Whether a body of that many bytes (so far) is more than is taken; the answer says so.
+    pub fn body_grows(&mut self, bytes: usize) -> Option<Step> {
+        (u64::try_from(bytes).unwrap_or(u64::MAX) > self.plan.max_body).then(|| self.too_large())
+    }
+
+    fn too_large(&mut self) -> Step {
+        let limit = self.plan.max_body;
+        self.error(&ApiError::new(
+            413,
+            format!("the request body is larger than {limit} bytes, the most this gateway takes (`max_body`)"),
+        ))
+    }
+
+    /// Takes the whole request body.
+    pub fn body(&mut self, headers: &Headers, body: &[u8]) -> Step {
+        if let Some(step) = self.body_grows(body.len()) {
+            return step;
+        }
+        let json: Value = match serde_json::from_slice(body) {
+            Ok(json) => json,
+            Err(_) if matches!(self.endpoint, Endpoint::Other { .. }) => return self.pass_through(None, headers),
+            Err(error) => {
+                let error = ApiError::new(400, format!("the request body is not valid JSON: {error}"));
+                return self.error(&error.with_code("invalid_json"));
+            }
+        };
+        let read = match self.endpoint {
+            Endpoint::CountTokens => anthropic_messages::read_count_request(&json),
+            Endpoint::Other { .. } => return self.pass_through(json.get("model").and_then(Value::as_str), headers),
+            _ => self.format.read_request(&json),
+        };
+        let request = match read {
+            Ok(request) => request,
+            Err(error) => {
+                self.model_asked = json.get("model").and_then(Value::as_str).map(str::to_owned);
+                return self.error(&error.into());
+            }
+        };
+        drop(json);
+        self.model_asked = Some(request.model.clone());
+        self.request = Some(request);
+        self.route(headers)
+    }
+
+    fn route(&mut self, headers: &Headers) -> Step {
+        let Some(request) = &self.request else {
+            return self.error(&ApiError::new(500, "the gateway lost the request"));
+        };
+        let decided = decide(&self.plan, request, self.endpoint.name(), &self.caller, headers, false);
+        let (decision, count) = match decided {
+            Ok(decided) => decided,
+            Err(error) => return self.error(&decide::route_error(error)),
+        };
+        self.counted = Some(count);
+        if self.endpoint == Endpoint::CountTokens {
+            return self.count_tokens(decision, count);
+        }
+        let step = self.forward(&decision);
+        self.decision = Some(decision);
+        step
+    }
+
+    /// A provider that speaks the client's format counts best; for any other the gateway's own count is the answer.
+    fn count_tokens(&mut self, mut decision: Decision, count: Count) -> Step {
+        let first = decision.targets.first().cloned();
+        let provider = first.as_ref().and_then(|target| self.plan.provider(target.provider));
+        if let (Some(first), Some(provider)) = (first, provider)
+            && provider.spec.format == Format::AnthropicMessages
+        {
+            decision.cluster.clone_from(&provider.cluster);
+            decision.targets = vec![first];
+            let step = self.forward(&decision);
+            self.decision = Some(decision);
+            return step;
+        }
+        self.decision = Some(decision);
+        let body = format!("{{\"input_tokens\":{}}}", count.tokens.0);
+        self.reply(Reply::json(200, body.into_bytes()))
+    }
+
+    fn forward(&self, decision: &Decision) -> Step {
+        let retries = decision.targets.len().saturating_sub(1);
+        let mut edits = HeaderEdits::default();
+        edits.set(CLUSTER_HEADER, decision.cluster.clone());
+        edits.set(EXCHANGE_HEADER, self.id.clone());
+        edits.set("x-envoy-max-retries", retries.to_string());
+        Step::Forward(edits)
+    }
+
+    /// The tokens that were counted are those of the first target; another one may have another vocabulary.
+    fn recount(&mut self, target: &Target) {
+        let first = self.decision.as_ref().and_then(|decision| decision.targets.first());
+        if let (Some(first), Some(request)) = (first, &self.request)
+            && (first.tokenizer != target.tokenizer || first.model != target.model)
+        {
+            self.counted = Some(tokens::count_request(target.tokenizer, &target.model, request));
+        }
+    }
+
+    /// A path that Conduit has no format for: to the provider that the body's model names, where it is
+    /// OpenAI-compatible, else to the default one.
+    fn pass_through(&mut self, model: Option<&str>, headers: &Headers) -> Step {
+        self.model_asked = model.map(str::to_owned);
+        let named = model.and_then(|model| {
+            let request = ChatRequest { model: model.to_owned(), ..ChatRequest::default() };
+            decide(&self.plan, &request, self.endpoint.name(), &self.caller, headers, false).ok()
+        });
+        let compatible = |target: &Arc<Target>| {
+            self.plan.provider(target.provider).is_some_and(|p| p.spec.format == Format::OpenAiChat)
+        };
+        let chosen = named.and_then(|(decision, _)| {
+            let explicit =
+                matches!(decision.reason, Reason::Explicit | Reason::Alias(_) | Reason::Model | Reason::Rule(_));
+            let target = decision.targets.iter().find(|target| compatible(target)).cloned();
+            target.filter(|_| explicit).map(|target| (target, decision.reason))
+        });
+        let chosen = chosen.or_else(|| {
+            let id = self.plan.passthrough?;
+            Some((self.plan.target(id, model.unwrap_or(""))?, Reason::Default))
+        });
+        let Some((target, reason)) = chosen else {
+            return self.error(&ApiError::new(
+                404,
+                "no configured provider serves this path: it takes an OpenAI-compatible one",
+            ));
+        };
+        let Some(provider) = self.plan.provider(target.provider) else {
+            return self.error(&ApiError::new(500, "the gateway lost the provider"));
+        };
+        let cluster = provider.cluster.clone();
+        let decision = Decision { targets: vec![target], cluster, reason, rejected: Vec::new() };
+        let step = self.forward(&decision);
+        self.decision = Some(decision);
+        step
+    }
+
+    /// An error of the gateway's own, in the client's format.
+    pub fn error(&mut self, error: &ApiError) -> Step {
+        let body = self.format.write_error(error);
+        self.reply(Reply::json(error.status, body))
+    }
+
+    fn reply(&mut self, reply: Reply) -> Step {
+        self.replied = Some(reply.status);
+        Step::Reply(reply)
+    }
+
+    /// The plan under which it began.
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// What attempts wrote down.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The parsed request, once it is there.
+    pub fn request(&self) -> Option<&ChatRequest> {
+        self.request.as_ref()
+    }
+
+    /// What was decided, once it is.
+    pub fn decision(&self) -> Option<&Decision> {
+        self.decision.as_ref()
+    }
+
+    /// The client's format.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    pub(crate) fn head_of_record(&self) -> crate::report::Head<'_> {
+        crate::report::Head {
+            began: self.began,
+            request_id: self.request_id.as_deref(),
+            caller: &self.caller,
+            endpoint: self.endpoint.name(),
+            model: self.model_asked.as_deref(),
+            stream: self.request.as_ref().is_some_and(|r| r.stream),
+            counted: self.counted,
+            status: self.status.or(self.replied),
+            first_byte: self.first_byte.filter(|_| self.status.is_some_and(|s| s < 400) && self.replied.is_none()),
+        }
+    }
+}
+
+/// A decision's reason in one word, as headers, records and metrics say it.
+pub fn reason_word(reason: &Reason) -> &'static str {
+    match reason {
+        Reason::Rule(_) => "rule",
+        Reason::Explicit => "explicit",
+        Reason::Alias(_) => "alias",
+        Reason::Model => "model",
+        Reason::Class(_) => "class",
+        Reason::Default => "default",
+    }
+}
+
+fn reason_text(reason: &Reason) -> String {
+    match reason {
+        Reason::Rule(name) | Reason::Alias(name) => format!("{}:{name}", reason_word(reason)),
+        Reason::Class(class) => format!("class:{class}"),
+        _ => reason_word(reason).to_owned(),
+    }
+}
+
+/// How a count is known, in one word.
+pub fn known_word(known: Known) -> &'static str {
+    match known {
+        Known::Reported => "reported",
+        Known::Exact => "exact",
+        Known::Estimated => "estimated",
+    }
+}
+
+/// An exchange's prompt tokens as they stand: the provider's word where there is one, else our count.
+pub fn prompt_tokens(exchange: &Exchange) -> Option<(Tokens, Known)> {
+    match exchange.ledger.usage.input {
+        Some(tokens) => Some((tokens, Known::Reported)),
+        None => exchange.counted.map(|count| (count.tokens, count.known)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

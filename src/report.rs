@@ -1,1 +1,6 @@
-//! What leaves an exchange besides the answer: metrics, the access-log record, response headers.
+//! What leaves an exchange besides the answer: one access-log record, and metrics.
+
+pub mod metrics;
+mod record;
+
+pub use record::{Head, Outcome, Record};

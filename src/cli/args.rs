@@ -152,8 +152,11 @@ pub(super) struct Explain {
     /// The request's body, as a client would send it; `-` reads standard input.
     pub request: PathBuf,
     /// A request header, NAME:VALUE; may be repeated.
-    #[arg(long = "header", value_name = "NAME:VALUE")]
-    pub headers: Vec<String>,
+    #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
+    pub headers: Vec<(String, String)>,
+    /// The endpoint that the request is sent to, `chat` or `messages`; told from the request where not given.
+    #[arg(long, value_name = "ENDPOINT", value_parser = ["chat", "messages"])]
+    pub endpoint: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -191,5 +194,13 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         super::Conduit::command().debug_assert();
+    }
+}
+
+/// `NAME:VALUE`
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("expected NAME:VALUE, such as x-agent-type:research".to_owned()),
     }
 }

@@ -6,6 +6,8 @@ use serde_json::{Map, Number, Value};
 /// A chat request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChatRequest {
+    /// The format that it was read from.
+    pub source: Option<super::Format>,
     /// The model as the client named it.
     pub model: String,
     /// The conversation, system and developer turns included, in the client's order. Anthropic's top-level `system`

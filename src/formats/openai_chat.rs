@@ -1,59 +1,97 @@
-//! OpenAI Chat Completions (<https://platform.openai.com/docs/api-reference/chat>, 2026-11-21).
+//! OpenAI Chat Completions (<https://platform.openai.com/docs/api-reference/chat>, 2026-11-21), with the additions of
+//! the providers that speak it too: DeepSeek's and GLM's `reasoning_content`, Groq's and OpenRouter's `reasoning`,
+//! Mistral's thinking parts, xAI's way to count reasoning.
 
-use super::canonical::{Answer, ApiError, ChatRequest, StreamEvent};
-use super::{Incoming, Outgoing, ReadStream, RequestError, WriteStream, Written, sse};
+mod answer;
+mod error;
+mod parts;
+mod request_read;
+mod request_write;
+mod stream_read;
+mod stream_write;
+mod usage;
+
+pub use answer::{read_answer, write_answer};
+pub use error::{read_error, write_error};
+pub use request_read::read_request;
+pub use request_write::write_request;
+pub use stream_read::StreamReader;
+pub use stream_write::StreamWriter;
+pub use usage::read_usage;
+
+#[cfg(test)]
+mod tests;
+
+use super::canonical::StopReason;
 use serde_json::Value;
 
-/// Reads a request.
-pub fn read_request(_body: &Value) -> Result<ChatRequest, RequestError> {
-    Err(RequestError::new("", "not yet"))
-}
-
-/// Writes a request.
-pub fn write_request(_request: &ChatRequest, _outgoing: &Outgoing<'_>) -> Result<Written, RequestError> {
-    Err(RequestError::new("", "not yet"))
-}
-
-/// Reads a whole answer.
-pub fn read_answer(_body: &[u8]) -> Result<Answer, ApiError> {
-    Err(ApiError::new(502, "not yet"))
-}
-
-/// Writes a whole answer.
-pub fn write_answer(_answer: &Answer, _incoming: &Incoming<'_>) -> Vec<u8> {
-    Vec::new()
-}
-
-/// Reads an error body.
-pub fn read_error(status: u16, _body: &[u8]) -> ApiError {
-    ApiError::new(status, "not yet")
-}
-
-/// Writes an error body.
-pub fn write_error(_error: &ApiError) -> Vec<u8> {
-    Vec::new()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct StreamReader {}
-
-impl ReadStream for StreamReader {
-    fn event(&mut self, _event: &sse::Event<'_>, _out: &mut Vec<StreamEvent>) {}
-    fn finish(&mut self, _out: &mut Vec<StreamEvent>) {}
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub struct StreamWriter {}
-
-impl StreamWriter {
-    /// A writer for one answer.
-    pub fn new(_incoming: &Incoming<'_>) -> Self {
-        Self {}
+/// What a JSON value is, in words for a message: `a string`, `null`.
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
     }
 }
 
-impl WriteStream for StreamWriter {
-    fn write(&mut self, _event: &StreamEvent, _out: &mut Vec<u8>) {}
+/// A member that is there and not null.
+fn given<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    value.get(name).filter(|member| !member.is_null())
+}
+
+/// A member that is a string with at least one character.
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
+/// The call of before there were tools. Some servers (Snowflake's) send every member of a message, the unused ones
+/// with empty values: those say nothing.
+fn function_call(message: &Value) -> Option<&Value> {
+    given(message, "function_call").filter(|call| text(call, "name").is_some() || text(call, "arguments").is_some())
+}
+
+/// Spoken output, or in a request the id that stands for it. Empty values say nothing.
+fn audio(message: &Value) -> Option<&Value> {
+    given(message, "audio").filter(|audio| text(audio, "id").is_some() || text(audio, "data").is_some())
+}
+
+/// Arguments of a call as JSON text. Some servers send the object instead of its text; none at all are `{}`.
+fn arguments(value: Option<&Value>) -> String {
+    match value {
+        None | Some(Value::Null) => "{}".to_owned(),
+        Some(Value::String(text)) if text.trim().is_empty() => "{}".to_owned(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+/// A `finish_reason`. Calls that come with `stop` are calls all the same: OpenAI says `stop` when the tool was forced
+/// (<https://platform.openai.com/docs/guides/function-calling>, 2026-11-21).
+fn read_stop(word: &str, calls: bool) -> Option<StopReason> {
+    Some(match word {
+        "" => return None,
+        "stop" if calls => StopReason::ToolCalls,
+        "stop" => StopReason::End,
+        // `model_length`: Mistral's word for the end of the context window.
+        "length" | "model_length" => StopReason::Length,
+        "tool_calls" | "function_call" => StopReason::ToolCalls,
+        // `sensitive`: GLM's word.
+        "content_filter" | "sensitive" => StopReason::ContentFilter,
+        other => StopReason::Other(other.to_owned()),
+    })
+}
+
+/// The `finish_reason` that comes nearest. Clients know five words and no others.
+fn write_stop(stop: Option<&StopReason>, calls: bool) -> &'static str {
+    match stop {
+        Some(StopReason::Length) => "length",
+        Some(StopReason::ToolCalls) => "tool_calls",
+        Some(StopReason::ContentFilter | StopReason::Refusal) => "content_filter",
+        Some(StopReason::Other(word)) if word == "model_context_window_exceeded" => "length",
+        None | Some(StopReason::End) if calls => "tool_calls",
+        None | Some(StopReason::End | StopReason::StopSequence | StopReason::Pause | StopReason::Other(_)) => "stop",
+    }
 }

@@ -17,7 +17,7 @@ pub(super) const SPEC: Spec = Spec {
     chat_path: "/chat/completions",
     headers: &[],
     rejects: &["logprobs", "logit_bias", "top_logprobs", "n", "seed"],
-    catalog_id: Some("zai"),
+    catalog_id: Some("zhipuai"),
     key_variable: "GLM_API_KEY",
     key_optional: false,
     stream_options: true,

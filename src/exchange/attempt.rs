@@ -1,0 +1,357 @@
+//! One attempt at one provider: what it is sent, and what its answer is called in the client's format.
+
+use super::headers::{HeaderEdits, Headers};
+use super::outgoing::{request_head, write_body};
+use super::stream::{Observer, Pipe};
+use super::{ANSWERED_HEADER, Endpoint, Exchange, Tried};
+use crate::config::Target;
+use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
+use crate::formats::{Format, Incoming, anthropic_messages, openai_chat};
+use crate::host::Time;
+use crate::usage::Usage;
+use serde_json::Value;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// An attempt that cannot be made: the error to answer with, as a body in the client's format.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AttemptError {
+    /// HTTP status.
+    pub status: u16,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// What to do with the headers of a provider's answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerHead {
+    /// Send them on, and each piece of the body through [`Attempt::answer_piece`].
+    Stream(HeaderEdits),
+    /// Hold them until the body is whole, then ask [`Attempt::answer_whole`].
+    Hold,
+}
+
+/// One attempt.
+pub struct Attempt {
+    exchange: Rc<RefCell<Exchange>>,
+    target: Arc<Target>,
+    number: usize,
+    began: Time,
+    answer: Answer,
+}
+
+enum Answer {
+    Pending,
+    Whole { status: u16, edits: HeaderEdits },
+    Stream(Box<Pipe>),
+    Observed(Box<Observer>),
+}
+
+impl Attempt {
+    /// Begins attempt `number` (from 1) of an exchange at the host whose metadata names `provider`, and says how its
+    /// request headers change and whether [`Attempt::request_body`] wants the body.
+    pub fn begin(
+        exchange: &Rc<RefCell<Exchange>>,
+        number: usize,
+        provider: Option<&str>,
+        headers: &Headers,
+        now: Time,
+    ) -> Result<(Self, HeaderEdits, bool), AttemptError> {
+        let mut borrowed = exchange.borrow_mut();
+        let plan = Arc::clone(&borrowed.plan);
+        let decision = borrowed.decision.as_ref();
+        let targets = decision.map(|d| d.targets.as_slice()).unwrap_or_default();
+        // A sub-cluster without a host is skipped within the same attempt, so the attempt's number is only where to
+        // look from; the host's metadata says who it is.
+        let here = |target: &&Arc<Target>| {
+            provider.is_none_or(|name| plan.provider(target.provider).is_some_and(|p| p.name == name))
+        };
+        let found = targets.iter().skip(number.saturating_sub(1)).find(here).or_else(|| targets.iter().find(here));
+        let Some((target, provider)) = found.and_then(|t| Some((Arc::clone(t), plan.provider(t.provider)?))) else {
+            let error = ApiError::new(
+                503,
+                "the gateway has no target for this attempt; its configuration may just have changed",
+            );
+            return Err(AttemptError { status: 503, body: borrowed.format.write_error(&error) });
+        };
+        borrowed.recount(&target);
+        let (edits, wants_body) = request_head(&borrowed, &target, provider, headers, now);
+        let ledger = &mut borrowed.ledger;
+        ledger.tried.push(Tried { target: target.name.clone(), status: None, began: now, took: None });
+        ledger.usage = Usage::default();
+        ledger.said.clear();
+        ledger.cut = false;
+        ledger.streamed = false;
+        ledger.finished = false;
+        ledger.answered = Some(Arc::clone(&target));
+        let number = ledger.tried.len().saturating_sub(1);
+        drop(borrowed);
+        let attempt = Self { exchange: Rc::clone(exchange), target, number, began: now, answer: Answer::Pending };
+        Ok((attempt, edits, wants_body))
+    }
+
+    /// The body for this attempt's provider, from the one that the client sent.
+    pub fn request_body(&self, body: &[u8]) -> Result<Vec<u8>, AttemptError> {
+        let mut exchange = self.exchange.borrow_mut();
+        let client = exchange.format;
+        let written = write_body(&exchange, &self.target, body);
+        match written {
+            Ok((body, dropped)) => {
+                exchange.ledger.dropped = dropped;
+                Ok(body)
+            }
+            Err(error) => {
+                if let Some(tried) = exchange.ledger.tried.get_mut(self.number) {
+                    tried.status = Some(error.status);
+                }
+                Err(AttemptError { status: error.status, body: client.write_error(&error) })
+            }
+        }
+    }
+
+    /// Parameters of the request that this attempt's provider has no place for, to be logged.
+    pub fn dropped(&self) -> Vec<String> {
+        self.exchange.borrow().ledger.dropped.clone()
+    }
+
+    /// The target of this attempt, `provider/model`.
+    pub fn target_name(&self) -> &str {
+        &self.target.name
+    }
+
+    /// Takes the headers of the provider's answer.
+    pub fn answer_head(&mut self, headers: &Headers, ends: bool, now: Time) -> AnswerHead {
+        let mut exchange = self.exchange.borrow_mut();
+        let status: u16 = headers.get(":status").and_then(|s| s.parse().ok()).unwrap_or(502);
+        if let Some(tried) = exchange.ledger.tried.get_mut(self.number) {
+            tried.status = Some(status);
+            tried.took = Some(now.since(self.began));
+        }
+        let mut edits = answer_edits(headers, self.number);
+        let spoken = self.provider_format(&exchange);
+        let client = exchange.format;
+        let content_type = headers.get("content-type").unwrap_or("").to_ascii_lowercase();
+        let readable = headers.get("content-encoding").is_none_or(|e| e.eq_ignore_ascii_case("identity"));
+        let events = content_type.starts_with("text/event-stream");
+        let ours = matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages);
+        if !ours && (!readable || ends) {
+            self.answer = Answer::Observed(Box::new(Observer::blind()));
+            return AnswerHead::Stream(edits);
+        }
+        if !ours {
+            let json = content_type.starts_with("application/json");
+            if json || status >= 400 {
+                self.answer = Answer::Whole { status, edits };
+                return AnswerHead::Hold;
+            }
+            exchange.ledger.streamed = events;
+            self.answer = Answer::Observed(Box::new(Observer::new(events)));
+            return AnswerHead::Stream(edits);
+        }
+        let stream = exchange.request.as_ref().is_some_and(|r| r.stream);
+        if readable && stream && events && (200..300).contains(&status) {
+            exchange.ledger.streamed = true;
+            let incoming = incoming(&exchange, &self.target, self.began);
+            let hide_usage = !incoming.include_usage;
+            let pipe = if spoken == client {
+                Pipe::same(client, &incoming, hide_usage)
+            } else {
+                Pipe::translate(spoken, client, &incoming)
+            };
+            edits.remove("content-length");
+            edits.set("content-type", "text/event-stream; charset=utf-8".into());
+            self.answer = Answer::Stream(Box::new(pipe));
+            return AnswerHead::Stream(edits);
+        }
+        self.answer = Answer::Whole { status, edits };
+        AnswerHead::Hold
+    }
+
+    /// Takes a piece of a streamed answer and gives what the client gets for it.
+    pub fn answer_piece(&mut self, bytes: &[u8], ends: bool) -> Option<Vec<u8>> {
+        let mut exchange = self.exchange.borrow_mut();
+        match &mut self.answer {
+            Answer::Stream(pipe) => Some(pipe.push(bytes, ends, &mut exchange.ledger)),
+            Answer::Observed(observer) => {
+                observer.push(bytes, ends, &mut exchange.ledger);
+                None
+            }
+            Answer::Pending | Answer::Whole { .. } => None,
+        }
+    }
+
+    /// Takes a whole answer and gives its headers' edits and, where it changes, its body.
+    pub fn answer_whole(&mut self, body: &[u8]) -> (HeaderEdits, Option<Vec<u8>>) {
+        let mut exchange = self.exchange.borrow_mut();
+        let (status, mut edits) = match std::mem::replace(&mut self.answer, Answer::Pending) {
+            Answer::Whole { status, edits } => (status, edits),
+            _ => return (HeaderEdits::default(), None),
+        };
+        let whole = whole_answer(&mut exchange, &self.target, self.began, status, body);
+        let Whole { status: new_status, content_type, body } = whole;
+        if new_status != status {
+            edits.set(":status", new_status.to_string());
+            if let Some(tried) = exchange.ledger.tried.get_mut(self.number) {
+                tried.status = Some(new_status);
+            }
+        }
+        if let Some(body) = &body {
+            edits.set("content-length", body.len().to_string());
+            edits.remove("content-encoding");
+            edits.set("content-type", content_type.to_owned());
+        }
+        (edits, body)
+    }
+
+    fn provider_format(&self, exchange: &Exchange) -> Format {
+        exchange.plan.provider(self.target.provider).map_or(Format::OpenAiChat, |p| p.spec.format)
+    }
+}
+
+fn incoming<'a>(exchange: &'a Exchange, target: &'a Target, began: Time) -> Incoming<'a> {
+    Incoming {
+        model: &target.model,
+        id: &exchange.id,
+        created: began.unix_seconds(),
+        include_usage: exchange.request.as_ref().is_some_and(|r| r.include_usage),
+    }
+}
+
+/// Headers of a provider's answer that are not for clients: they speak of the gateway's account, or of the connection
+/// that Envoy has with the provider.
+const NOT_FOR_CLIENTS: &[&str] = &[
+    "set-cookie",
+    "openai-organization",
+    "openai-project",
+    "anthropic-organization-id",
+    "strict-transport-security",
+    "alt-svc",
+];
+
+fn answer_edits(headers: &Headers, number: usize) -> HeaderEdits {
+    let mut edits = HeaderEdits::default();
+    for name in NOT_FOR_CLIENTS.iter().filter(|name| headers.get(name).is_some()) {
+        edits.remove(name);
+    }
+    for (name, _) in headers.iter().filter(|(name, _)| name.starts_with("x-conduit-")) {
+        edits.remove(name);
+    }
+    // Each vendor's SDK looks for the request id under its own vendor's name.
+    match (headers.get("x-request-id"), headers.get("request-id")) {
+        (Some(id), None) => edits.set("request-id", id.to_owned()),
+        (None, Some(id)) => edits.set("x-request-id", id.to_owned()),
+        _ => {}
+    }
+    edits.set(ANSWERED_HEADER, number.saturating_add(1).to_string());
+    edits
+}
+
+struct Whole {
+    status: u16,
+    content_type: &'static str,
+    body: Option<Vec<u8>>,
+}
+
+const JSON: &str = "application/json";
+
+fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u16, body: &[u8]) -> Whole {
+    let client = exchange.format;
+    let spoken = exchange.plan.provider(target.provider).map_or(client, |p| p.spec.format);
+    let ok = (200..300).contains(&status);
+    if !ok {
+        let same = spoken == client
+            && serde_json::from_slice::<Value>(body).is_ok_and(|v| v.get("error").is_some_and(Value::is_object));
+        let body = if same {
+            None
+        } else {
+            let mut error = spoken.read_error(status, body);
+            if spoken != client {
+                // The provider's word for the kind of error means nothing in another format.
+                error.provider_type = None;
+            }
+            Some(client.write_error(&error))
+        };
+        return Whole { status, content_type: JSON, body };
+    }
+    if !matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages) {
+        if let Some(usage) = reported_usage(body, spoken) {
+            exchange.ledger.usage = usage;
+        }
+        return Whole { status, content_type: JSON, body: None };
+    }
+    let streaming = exchange.request.as_ref().is_some_and(|r| r.stream);
+    if spoken == client && !streaming {
+        match reported_usage(body, spoken) {
+            Some(usage) => exchange.ledger.usage = usage,
+            None => exchange.ledger.said.push_str(&said(spoken, body)),
+        }
+        return Whole { status, content_type: JSON, body: None };
+    }
+    let answer = match spoken.read_answer(body) {
+        Ok(answer) => answer,
+        Err(error) => {
+            let status = if error.status < 400 { 502 } else { error.status };
+            let error = ApiError { status, provider_type: None, ..error };
+            return Whole { status, content_type: JSON, body: Some(client.write_error(&error)) };
+        }
+    };
+    exchange.ledger.usage = answer.usage.clone();
+    let incoming = incoming(exchange, target, began);
+    if streaming {
+        // The provider ignored `stream`; the client still gets the stream that it asked for.
+        let mut writer = client.stream_writer(&incoming);
+        let mut out = Vec::new();
+        for event in super::stream::events_of(&answer) {
+            writer.write(&event, &mut out);
+        }
+        return Whole { status, content_type: "text/event-stream; charset=utf-8", body: Some(out) };
+    }
+    let body = client.write_answer(&answer, &incoming);
+    if answer.usage.is_empty() {
+        exchange.ledger.said.push_str(&said(client, &body));
+    }
+    Whole { status, content_type: JSON, body: Some(body) }
+}
+
+/// The usage that a JSON answer reports, where it reports any.
+fn reported_usage(body: &[u8], format: Format) -> Option<Usage> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    usage_of(&value, format)
+}
+
+pub(super) fn usage_of(value: &Value, format: Format) -> Option<Usage> {
+    let holder = if value.get("usage").is_some() { value } else { value.get("response")? };
+    let reported = holder.get("usage").filter(|usage| usage.is_object())?;
+    let mut usage = match format {
+        Format::OpenAiChat => openai_chat::read_usage(reported),
+        Format::AnthropicMessages => anthropic_messages::read_usage(reported),
+    };
+    if usage.service_tier.is_none() {
+        usage.service_tier = holder.get("service_tier").and_then(Value::as_str).map(str::to_owned);
+    }
+    Some(usage).filter(|usage| !usage.is_empty())
+}
+
+/// The text of an answer that reports no usage, for an estimate.
+fn said(format: Format, body: &[u8]) -> String {
+    let Ok(answer) = format.read_answer(body) else { return String::new() };
+    let mut text = String::new();
+    for event in super::stream::events_of(&answer) {
+        match event {
+            StreamEvent::Text { text: more, .. }
+            | StreamEvent::Thinking { text: more, .. }
+            | StreamEvent::Refusal { text: more, .. }
+            | StreamEvent::ToolArguments { json: more, .. } => text.push_str(&more),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// The error for an attempt whose exchange this worker does not know: its VM was replaced after a failure.
+pub fn lost_exchange() -> AttemptError {
+    let mut error = ApiError::new(503, "the gateway restarted while this request was under way; try again");
+    error.kind = ErrorKind::Overloaded;
+    AttemptError { status: 503, body: Format::OpenAiChat.write_error(&error) }
+}

@@ -1,0 +1,128 @@
+//! Endpoints: what a method and a path ask for.
+
+use crate::formats::Format;
+
+/// What a request asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// `POST /v1/chat/completions`
+    Chat,
+    /// `POST /v1/messages`
+    Messages,
+    /// `POST /v1/messages/count_tokens`
+    CountTokens,
+    /// `GET /v1/models`, or of one model.
+    Models(Option<String>),
+    /// `GET /health`
+    Health,
+    /// Anything else under `/v1/`: passes to an OpenAI-compatible provider.
+    Other {
+        /// The path below `/v1`.
+        path: String,
+    },
+    /// A known path with a method that it does not take; with the one that it takes.
+    WrongMethod(&'static str),
+    /// Nothing here.
+    Unknown(String),
+}
+
+impl Endpoint {
+    /// The endpoint of a method and a path without its query.
+    pub fn of(method: &str, path: &str) -> Self {
+        let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
+        let take = |wanted: &'static str, endpoint| if method == wanted { endpoint } else { Self::WrongMethod(wanted) };
+        match path {
+            "/health" | "/healthz" if method == "HEAD" => Self::Health,
+            "/health" | "/healthz" => take("GET", Self::Health),
+            "/v1/chat/completions" => take("POST", Self::Chat),
+            "/v1/messages" => take("POST", Self::Messages),
+            "/v1/messages/count_tokens" => take("POST", Self::CountTokens),
+            "/v1/models" => take("GET", Self::Models(None)),
+            _ => match path.strip_prefix("/v1/") {
+                Some(below) if !below.is_empty() => match below.strip_prefix("models/") {
+                    Some(id) if method == "GET" => Self::Models(Some(percent_decoded(id))),
+                    _ => Self::Other { path: format!("/{below}") },
+                },
+                _ => Self::Unknown(path.chars().take(200).collect()),
+            },
+        }
+    }
+
+    /// The endpoint's name in rules, records and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Chat => "chat",
+            Self::Messages => "messages",
+            Self::CountTokens => "count_tokens",
+            Self::Models(_) => "models",
+            Self::Health => "health",
+            Self::Other { path } => match path.as_str() {
+                "/embeddings" => "embeddings",
+                "/completions" => "completions",
+                "/responses" => "responses",
+                "/rerank" => "rerank",
+                "/moderations" => "moderations",
+                _ => match path.split('/').nth(1) {
+                    Some("images") => "images",
+                    Some("audio") => "audio",
+                    Some("files") => "files",
+                    _ => "other",
+                },
+            },
+            Self::WrongMethod(_) | Self::Unknown(_) => "unknown",
+        }
+    }
+
+    /// The format in which its client wants to be answered.
+    pub fn format(&self, anthropic_client: bool) -> Format {
+        match self {
+            Self::Messages | Self::CountTokens => Format::AnthropicMessages,
+            Self::Chat => Format::OpenAiChat,
+            _ if anthropic_client => Format::AnthropicMessages,
+            _ => Format::OpenAiChat,
+        }
+    }
+}
+
+/// `%2F` and the like made plain; what is no valid escape stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let hex = |b: &u8| char::from(*b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+        let decoded = match (first, tail.first().and_then(hex), tail.get(1).and_then(hex)) {
+            (b'%', Some(high), Some(low)) => Some((high << 4) | low),
+            _ => None,
+        };
+        out.push(decoded.unwrap_or(first));
+        rest = if decoded.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_and_paths_name_endpoints() {
+        for (method, path, want) in [
+            ("POST", "/v1/chat/completions", Endpoint::Chat),
+            ("POST", "/v1/chat/completions/", Endpoint::Chat),
+            ("GET", "/v1/chat/completions", Endpoint::WrongMethod("POST")),
+            ("POST", "/v1/messages", Endpoint::Messages),
+            ("POST", "/v1/messages/count_tokens", Endpoint::CountTokens),
+            ("GET", "/v1/models", Endpoint::Models(None)),
+            ("GET", "/v1/models/openai%2Fgpt-4o", Endpoint::Models(Some("openai/gpt-4o".into()))),
+            ("GET", "/v1/models/openai/gpt-4o", Endpoint::Models(Some("openai/gpt-4o".into()))),
+            ("GET", "/v1/models/100%", Endpoint::Models(Some("100%".into()))),
+            ("POST", "/v1/embeddings", Endpoint::Other { path: "/embeddings".into() }),
+            ("GET", "/health", Endpoint::Health),
+            ("GET", "/v1/", Endpoint::Unknown("/v1".into())),
+            ("GET", "/", Endpoint::Unknown("/".into())),
+            ("POST", "/chat/completions", Endpoint::Unknown("/chat/completions".into())),
+        ] {
+            assert_eq!(Endpoint::of(method, path), want, "{method} {path}");
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Headers as the core sees them: names in lower case, values as text.
+
+/// The headers of a message, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// From pairs; names are lower-cased.
+    pub fn new(pairs: Vec<(String, String)>) -> Self {
+        Self(pairs.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect())
+    }
+
+    /// The first value of a header.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// Changes to a message's headers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct HeaderEdits {
+    /// To set, replacing what is there.
+    pub set: Vec<(String, String)>,
+    /// To remove.
+    pub remove: Vec<String>,
+}
+
+impl HeaderEdits {
+    /// Sets a header.
+    pub fn set(&mut self, name: &str, value: String) {
+        self.set.push((name.to_owned(), value));
+    }
+
+    /// Removes a header.
+    pub fn remove(&mut self, name: &str) {
+        self.remove.push(name.to_owned());
+    }
+}
+
+/// Headers that tell who the client is or where it sits; a provider has no need of them.
+const PRIVATE: &[&str] = &[
+    "forwarded",
+    "x-real-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "via",
+    "referer",
+    "origin",
+    // The client's own account at the provider: with the gateway's credential it can only be wrong.
+    "openai-organization",
+    "openai-project",
+    // Answers must be readable here.
+    "accept-encoding",
+    "expect",
+];
+
+/// Words in a header's name that say that it may hold a credential.
+const CREDENTIAL_WORDS: &[&str] =
+    &["auth", "api-key", "apikey", "api_key", "token", "secret", "cookie", "password", "credential"];
+
+/// Whether a request header of the client's may reach a provider. What may hold a credential never does.
+pub fn may_leave(name: &str) -> bool {
+    if name.starts_with(':') {
+        return name != ":authority";
+    }
+    let internal = ["x-conduit-", "x-envoy-", "x-forwarded-"].iter().any(|prefix| name.starts_with(prefix));
+    !internal && !PRIVATE.contains(&name) && !CREDENTIAL_WORDS.iter().any(|word| name.contains(word))
+}
+
+/// A query string without the parameters that may hold a credential.
+pub fn without_credentials(query: &str) -> String {
+    let kept = query.split('&').filter(|pair| {
+        let name = pair.split('=').next().unwrap_or("").to_ascii_lowercase();
+        !name.is_empty() && name != "key" && !CREDENTIAL_WORDS.iter().any(|word| name.contains(word))
+    });
+    kept.collect::<Vec<_>>().join("&")
+}
+
+/// Text that may stand in a header's value: printable ASCII, 256 bytes at most.
+pub fn value(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(256).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_credential_of_the_clients_may_leave() {
+        for name in [
+            "authorization",
+            "proxy-authorization",
+            "x-api-key",
+            "api-key",
+            "x-goog-api-key",
+            "cookie",
+            "x-auth-token",
+            "x-amz-security-token",
+            "ocp-apim-subscription-apikey",
+            "x-conduit-project",
+            "x-envoy-attempt-count",
+            "x-forwarded-for",
+            "openai-organization",
+            "accept-encoding",
+            ":authority",
+        ] {
+            assert!(!may_leave(name), "{name}");
+        }
+        for name in ["content-type", "anthropic-beta", "anthropic-version", "user-agent", "traceparent", ":path"] {
+            assert!(may_leave(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_query_loses_its_credentials_only() {
+        assert_eq!(without_credentials("beta=true&key=abc&x=1&api_key=2&access_token=3"), "beta=true&x=1");
+        assert_eq!(without_credentials(""), "");
+    }
+
+    #[test]
+    fn header_values_are_printable_and_bounded() {
+        assert_eq!(value("a\r\nb: é"), "a??b: ?");
+        assert_eq!(value(&"x".repeat(1000)).len(), 256);
+    }
+}

@@ -1,0 +1,278 @@
+//! Streamed answers on their way from a provider's format to the client's.
+
+use super::Ledger;
+use super::attempt::usage_of;
+use crate::formats::canonical::{Answer, ApiError, Part, StopReason, StreamEvent};
+use crate::formats::splice::{self, Edit};
+use crate::formats::{Format, Incoming, ReadStream, WriteStream, sse};
+use serde::de::IgnoredAny;
+use serde_json::Value;
+
+/// The most bytes of one event. Larger ones end the stream with an error.
+const LARGEST_EVENT: usize = 16 * 1024 * 1024;
+/// The most bytes of streamed text that are kept for an estimate.
+const MOST_SAID: usize = 4 * 1024 * 1024;
+
+/// A streamed answer.
+pub struct Pipe {
+    parser: sse::Parser,
+    reader: Box<dyn ReadStream>,
+    writer: Box<dyn WriteStream>,
+    how: How,
+    /// Bytes of an event that is not whole yet; the client gets events whole or not at all.
+    tail: Vec<u8>,
+    over: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// Client and provider share the format: every byte as it comes.
+    Verbatim,
+    /// They share it, but the client did not ask for the usage that we made the provider send.
+    HidingUsage,
+    /// They do not share it.
+    Translating,
+}
+
+impl Pipe {
+    /// For a client and a provider that share `format`.
+    pub fn same(format: Format, incoming: &Incoming<'_>, hide_usage: bool) -> Self {
+        let how = if hide_usage { How::HidingUsage } else { How::Verbatim };
+        Self::new(format, format, incoming, how)
+    }
+
+    /// From `spoken`, the provider's format, to `client`.
+    pub fn translate(spoken: Format, client: Format, incoming: &Incoming<'_>) -> Self {
+        Self::new(spoken, client, incoming, How::Translating)
+    }
+
+    fn new(spoken: Format, client: Format, incoming: &Incoming<'_>, how: How) -> Self {
+        let (reader, writer) = (spoken.stream_reader(), client.stream_writer(incoming));
+        let parser = sse::Parser::new(LARGEST_EVENT);
+        Self { parser, reader, writer, how, tail: Vec::new(), over: false }
+    }
+
+    /// Takes bytes from the provider and gives those for the client.
+    pub fn push(&mut self, bytes: &[u8], ends: bool, ledger: &mut Ledger) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self.over {
+            return out;
+        }
+        let (reader, writer, how) = (&mut self.reader, &mut self.writer, self.how);
+        let mut events = Vec::new();
+        let parsed = self.parser.push(bytes, &mut |event| {
+            reader.event(&event, &mut events);
+            note(&events, ledger);
+            match how {
+                How::Verbatim => {}
+                How::HidingUsage => repeat_without_usage(&event, &mut out),
+                How::Translating => events.iter_mut().for_each(|event| writer.write(foreign(event), &mut out)),
+            }
+            events.clear();
+        });
+        if how == How::Verbatim {
+            // What ends an event is three bytes at most, and what was looked at before held none.
+            let from = self.tail.len().saturating_sub(3);
+            self.tail.extend_from_slice(bytes);
+            let whole = whole_events(self.tail.get(from..).unwrap_or_default());
+            let whole = if whole == 0 { 0 } else { whole.saturating_add(from) };
+            out.extend(self.tail.drain(..whole));
+        }
+        if parsed.is_err() {
+            self.over = true;
+            let error = ApiError::new(502, "the provider sent an event larger than this gateway takes");
+            self.end(&[StreamEvent::Error(error), StreamEvent::End], ledger, &mut out);
+        } else if ends {
+            self.over = true;
+            self.finish(ledger, &mut out);
+        }
+        out
+    }
+
+    /// The provider's bytes are over. An event without its end still counts where it is whole but for that; what was
+    /// cut in the middle says nothing.
+    fn finish(&mut self, ledger: &mut Ledger, out: &mut Vec<u8>) {
+        let (reader, how) = (&mut self.reader, self.how);
+        let mut events = Vec::new();
+        // The parser only fails on events that are too large, and this one was not when its last byte came.
+        let _ = self.parser.finish(&mut |event| {
+            let cut = event.data.trim() != "[DONE]" && serde_json::from_str::<IgnoredAny>(event.data).is_err();
+            if cut {
+                return;
+            }
+            let before = events.len();
+            reader.event(&event, &mut events);
+            if how == How::HidingUsage && !failed(events.get(before..).unwrap_or_default()) {
+                repeat_without_usage(&event, out);
+            }
+        });
+        reader.finish(&mut events);
+        events.iter_mut().for_each(|event| {
+            foreign(event);
+        });
+        self.end(&events, ledger, out);
+    }
+
+    fn end(&mut self, events: &[StreamEvent], ledger: &mut Ledger, out: &mut Vec<u8>) {
+        note(events, ledger);
+        match self.how {
+            How::Translating => events.iter().for_each(|event| self.writer.write(event, out)),
+            _ if failed(events) => events
+                .iter()
+                .filter(|event| matches!(event, StreamEvent::Error(_) | StreamEvent::End))
+                .for_each(|event| self.writer.write(event, out)),
+            _ => out.append(&mut self.tail),
+        }
+    }
+}
+
+/// An event for a client of another format: the provider's word for a kind of error means nothing there.
+fn foreign(event: &mut StreamEvent) -> &StreamEvent {
+    if let StreamEvent::Error(error) = event {
+        error.provider_type = None;
+    }
+    event
+}
+
+fn failed(events: &[StreamEvent]) -> bool {
+    events.iter().any(|event| matches!(event, StreamEvent::Error(_)))
+}
+
+/// How many bytes at the beginning of `bytes` are whole events, each with the blank line that ends it.
+fn whole_events(bytes: &[u8]) -> usize {
+    let ends = |blank: &[u8]| {
+        let at = bytes.windows(blank.len()).rposition(|window| window == blank);
+        at.map_or(0, |at| at.saturating_add(blank.len()))
+    };
+    ends(b"\n\n").max(ends(b"\n\r\n")).max(ends(b"\r\r"))
+}
+
+/// Writes down what events say of usage, and what was said.
+fn note(events: &[StreamEvent], ledger: &mut Ledger) {
+    for event in events {
+        match event {
+            StreamEvent::Start { usage, .. } | StreamEvent::Usage(usage) => ledger.usage.merge(usage),
+            StreamEvent::Text { text, .. }
+            | StreamEvent::Thinking { text, .. }
+            | StreamEvent::Refusal { text, .. }
+            | StreamEvent::ToolArguments { json: text, .. }
+                if ledger.said.len() < MOST_SAID =>
+            {
+                ledger.said.push_str(text);
+            }
+            StreamEvent::Finish { .. } => ledger.finished = true,
+            StreamEvent::Error(_) => ledger.cut = true,
+            _ => {}
+        }
+    }
+}
+
+/// Repeats an OpenAI event, without the usage that the client did not ask for.
+fn repeat_without_usage(event: &sse::Event<'_>, out: &mut Vec<u8>) {
+    let mut data = event.data.as_bytes();
+    let edited;
+    if event.data.contains("\"usage\"")
+        && let Ok(value) = serde_json::from_str::<Value>(event.data)
+        && value.get("usage").is_some()
+    {
+        let usage_only = value.get("choices").is_some_and(|c| c.as_array().is_some_and(Vec::is_empty));
+        if usage_only {
+            return;
+        }
+        edited = splice::edit(data, &[Edit::Remove("usage")]);
+        if let Ok(edited) = &edited {
+            data = edited;
+        }
+    }
+    if !event.name.is_empty() {
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(event.name.as_bytes());
+        out.push(b'\n');
+    }
+    for line in data.split(|byte| *byte == b'\n') {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out.push(b'\n');
+}
+
+/// Watches a stream that passes untouched for the usage that it reports.
+pub struct Observer {
+    parser: Option<sse::Parser>,
+}
+
+impl Observer {
+    /// For server-sent events, or for anything else.
+    pub fn new(events: bool) -> Self {
+        Self { parser: events.then(|| sse::Parser::new(LARGEST_EVENT)) }
+    }
+
+    /// For what cannot be read.
+    pub fn blind() -> Self {
+        Self { parser: None }
+    }
+
+    /// Takes bytes on their way.
+    pub fn push(&mut self, bytes: &[u8], ends: bool, ledger: &mut Ledger) {
+        let Some(parser) = &mut self.parser else { return };
+        let mut each = |event: sse::Event<'_>| {
+            if event.data.contains("\"usage\"")
+                && let Ok(value) = serde_json::from_str::<Value>(event.data)
+                && let Some(usage) = usage_of(&value, Format::OpenAiChat)
+            {
+                ledger.usage.merge(&usage);
+            }
+        };
+        let mut parsed = parser.push(bytes, &mut each);
+        if ends && parsed.is_ok() {
+            parsed = parser.finish(&mut each);
+        }
+        if parsed.is_err() {
+            self.parser = None;
+        }
+    }
+}
+
+/// A whole answer as the events that would have streamed it.
+pub fn events_of(answer: &Answer) -> Vec<StreamEvent> {
+    let mut events = vec![StreamEvent::Start {
+        id: answer.id.clone(),
+        model: answer.model.clone(),
+        created: answer.created,
+        usage: answer.usage.clone(),
+    }];
+    for (choice, said) in (0_u64..).zip(&answer.choices) {
+        let mut index = 0_u64;
+        for part in &said.parts {
+            match part {
+                Part::Text { text, .. } if !text.is_empty() => {
+                    events.push(StreamEvent::Text { choice, text: text.clone() })
+                }
+                Part::Refusal(text) => events.push(StreamEvent::Refusal { choice, text: text.clone() }),
+                Part::Thinking { text, signature } => {
+                    events.push(StreamEvent::Thinking { choice, text: text.clone() });
+                    if let Some(signature) = signature {
+                        events.push(StreamEvent::Signature { choice, signature: signature.clone() });
+                    }
+                }
+                Part::RedactedThinking { data } => {
+                    events.push(StreamEvent::RedactedThinking { choice, data: data.clone() });
+                }
+                Part::ToolCall(call) => {
+                    let (id, name) = (call.id.clone(), call.name.clone());
+                    events.push(StreamEvent::ToolStart { choice, index, id, name });
+                    let json = call.arguments.clone();
+                    events.push(StreamEvent::ToolArguments { choice, index, json });
+                    index = index.saturating_add(1);
+                }
+                _ => {}
+            }
+        }
+        let stop = said.stop.clone().unwrap_or(StopReason::End);
+        events.push(StreamEvent::Finish { choice, stop, stop_sequence: said.stop_sequence.clone() });
+    }
+    events.push(StreamEvent::Usage(answer.usage.clone()));
+    events.push(StreamEvent::End);
+    events
+}

@@ -1,0 +1,160 @@
+//! The gateway role: an HTTP filter of the listener. It holds a request until its body is complete, has it routed, and
+//! sees the answer that the client gets.
+
+use super::hostcalls::{self, Map, Source};
+use super::{EXCHANGES, exchanges_in_flight, report_record, report_routing};
+use crate::config::Plan;
+use crate::exchange::{CLUSTER_HEADER, EXCHANGE_HEADER, Exchange, HeaderEdits, Headers, Step};
+use crate::formats::Format;
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+pub(super) struct Gateway {
+    context_id: u32,
+    plan: Arc<Plan>,
+    id: String,
+    headers: Headers,
+    exchange: Option<Rc<RefCell<Exchange>>>,
+    waiting: bool,
+    /// What takes the place of the answer's body: Envoy's own error, in the client's format.
+    instead: Option<Vec<u8>>,
+}
+
+impl Gateway {
+    pub(super) fn new(context_id: u32, plan: Arc<Plan>) -> Self {
+        let (id, headers) = (String::new(), Headers::default());
+        Self { context_id, plan, id, headers, exchange: None, waiting: false, instead: None }
+    }
+
+    /// The kill switch: the request goes untouched to the first provider that speaks its format.
+    fn pass_untouched(&self, headers: &Headers) -> Action {
+        let messages = headers.get(":path").is_some_and(|path| path.starts_with("/v1/messages"));
+        let format = if messages { Format::AnthropicMessages } else { Format::OpenAiChat };
+        let default = self.plan.passthrough.and_then(|id| self.plan.provider(id)).filter(|_| !messages);
+        let provider = default.or_else(|| self.plan.providers.iter().find(|p| p.spec.format == format));
+        let mut edits = HeaderEdits::default();
+        edits.remove(EXCHANGE_HEADER);
+        match provider.or(self.plan.providers.first()) {
+            Some(provider) => edits.set(CLUSTER_HEADER, provider.cluster.clone()),
+            None => edits.remove(CLUSTER_HEADER),
+        }
+        hostcalls::edit(Map::Request, &edits);
+        Action::Continue
+    }
+
+    fn carry_out(&mut self, step: &Step) -> Action {
+        self.waiting = *step == Step::Wait;
+        match step {
+            Step::Wait => Action::Pause,
+            Step::Forward(edits) => {
+                hostcalls::edit(Map::Request, edits);
+                Action::Continue
+            }
+            Step::Reply(reply) => {
+                hostcalls::reply(reply);
+                Action::Pause
+            }
+        }
+    }
+
+    /// The body is whole: `most` bytes of it are in the buffer.
+    fn whole_body(&mut self, most: usize) -> Action {
+        let Some(exchange) = self.exchange.clone() else { return Action::Continue };
+        let began = hostcalls::now();
+        let body = hostcalls::buffer(Source::RequestBody, most).unwrap_or_default();
+        let step = exchange.borrow_mut().body(&self.headers, &body);
+        report_routing(hostcalls::now().since(began).micros());
+        self.carry_out(&step)
+    }
+}
+
+impl Context for Gateway {}
+
+impl HttpContext for Gateway {
+    fn on_http_request_headers(&mut self, _count: usize, ends: bool) -> Action {
+        let headers = hostcalls::headers(Map::Request);
+        if !self.plan.enabled {
+            return self.pass_untouched(&headers);
+        }
+        let now = hostcalls::now();
+        self.id = format!("{}-{:x}", self.context_id, now.0);
+        let (exchange, step) = Exchange::begin(Arc::clone(&self.plan), self.id.clone(), &headers, ends, now);
+        let exchange = Rc::new(RefCell::new(exchange));
+        EXCHANGES.with_borrow_mut(|all| all.insert(self.id.clone(), Rc::clone(&exchange)));
+        exchanges_in_flight(1);
+        self.exchange = Some(exchange);
+        self.headers = headers;
+        self.carry_out(&step)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
+        if !self.waiting {
+            return Action::Continue;
+        }
+        let grown = self.exchange.as_ref().and_then(|exchange| exchange.borrow_mut().body_grows(size));
+        match grown {
+            Some(step) => self.carry_out(&step),
+            None if ends => self.whole_body(size),
+            None => Action::Pause,
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        // With trailers the body callback never says that the body ended.
+        if self.waiting { self.whole_body(usize::MAX) } else { Action::Continue }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, ends: bool) -> Action {
+        let Some(exchange) = &self.exchange else { return Action::Continue };
+        let headers = hostcalls::headers(Map::Response);
+        let edits = exchange.borrow_mut().answer_head(&headers, hostcalls::now());
+        hostcalls::edit(Map::Response, &edits.headers);
+        self.instead = edits.body;
+        if ends {
+            exchange.borrow_mut().answer_ended();
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
+        let Some(exchange) = &self.exchange else { return Action::Continue };
+        exchange.borrow_mut().answer_body(size, ends, hostcalls::now());
+        if let Some(instead) = &self.instead {
+            // The head already says how long it is; what comes before the end is dropped.
+            let bytes = if ends { instead.as_slice() } else { &[] };
+            hostcalls::set_buffer(Source::ResponseBody, size, bytes);
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        if let Some(exchange) = &self.exchange {
+            exchange.borrow_mut().answer_ended();
+        }
+        Action::Continue
+    }
+
+    fn on_log(&mut self) {
+        let Some(exchange) = &self.exchange else { return };
+        let details = hostcalls::property(&["response", "code_details"]).unwrap_or_default();
+        let mut exchange = exchange.borrow_mut();
+        if !exchange.is_recorded() {
+            return;
+        }
+        let record = exchange.finish(&String::from_utf8_lossy(&details), hostcalls::now());
+        hostcalls::set_property("conduit.record", record.line().as_bytes());
+        report_record(&record);
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if self.exchange.take().is_some() {
+            EXCHANGES.with_borrow_mut(|all| all.remove(&self.id));
+            exchanges_in_flight(-1);
+        }
+    }
+}

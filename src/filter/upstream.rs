@@ -1,0 +1,134 @@
+//! The upstream role: an upstream HTTP filter, run once per attempt. It speaks the chosen provider's format there, and
+//! the client's back.
+
+use super::EXCHANGES;
+use super::hostcalls::{self, Level, Map, Source};
+use crate::exchange::{AnswerHead, Attempt, AttemptError, EXCHANGE_HEADER, HeaderEdits, Reply, lost_exchange};
+use proxy_wasm::traits::{Context, HttpContext};
+use proxy_wasm::types::Action;
+
+#[derive(Default)]
+pub(super) struct Upstream {
+    attempt: Option<Attempt>,
+    wants_body: bool,
+    holding: bool,
+}
+
+impl Upstream {
+    fn refuse(&mut self, error: AttemptError) -> Action {
+        self.attempt = None;
+        self.wants_body = false;
+        hostcalls::reply(&Reply::json(error.status, error.body));
+        Action::Pause
+    }
+
+    fn send_body(&mut self, most: usize) -> Action {
+        let Some(attempt) = &self.attempt else { return Action::Continue };
+        self.wants_body = false;
+        let body = hostcalls::buffer(Source::RequestBody, most).unwrap_or_default();
+        match attempt.request_body(&body) {
+            Ok(written) => {
+                let dropped = attempt.dropped();
+                if !dropped.is_empty() {
+                    let target = attempt.target_name();
+                    hostcalls::log(Level::Warn, &format!("{target} has no place for {}; dropped", dropped.join(", ")));
+                }
+                let mut edits = HeaderEdits::default();
+                edits.set("content-length", written.len().to_string());
+                hostcalls::edit(Map::Request, &edits);
+                hostcalls::set_buffer(Source::RequestBody, body.len(), &written);
+                Action::Continue
+            }
+            Err(error) => self.refuse(error),
+        }
+    }
+
+    fn answer_whole(&mut self, most: usize) -> Action {
+        self.holding = false;
+        let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        let body = hostcalls::buffer(Source::ResponseBody, most).unwrap_or_default();
+        let (edits, instead) = attempt.answer_whole(&body);
+        hostcalls::edit(Map::Response, &edits);
+        if let Some(instead) = instead {
+            hostcalls::set_buffer(Source::ResponseBody, body.len(), &instead);
+        }
+        Action::Continue
+    }
+}
+
+impl Context for Upstream {}
+
+impl HttpContext for Upstream {
+    fn on_http_request_headers(&mut self, _count: usize, ends: bool) -> Action {
+        let headers = hostcalls::headers(Map::Request);
+        let Some(id) = headers.get(EXCHANGE_HEADER) else {
+            // The kill switch, or a request that is not the gateway's: nothing of ours leaves with it.
+            let mut edits = HeaderEdits::default();
+            headers.iter().filter(|(name, _)| name.starts_with("x-conduit-")).for_each(|(name, _)| edits.remove(name));
+            hostcalls::edit(Map::Request, &edits);
+            return Action::Continue;
+        };
+        let Some(exchange) = EXCHANGES.with_borrow(|all| all.get(id).cloned()) else {
+            return self.refuse(lost_exchange());
+        };
+        let number = headers.get("x-envoy-attempt-count").and_then(|n| n.parse().ok()).unwrap_or(1);
+        let provider =
+            hostcalls::property(&["xds", "upstream_host_metadata", "filter_metadata", "conduit", "provider"]);
+        let provider = provider.map(|name| String::from_utf8_lossy(&name).into_owned()).filter(|name| !name.is_empty());
+        match Attempt::begin(&exchange, number, provider.as_deref(), &headers, hostcalls::now()) {
+            Ok((attempt, edits, wants_body)) => {
+                hostcalls::edit(Map::Request, &edits);
+                self.attempt = Some(attempt);
+                self.wants_body = wants_body && !ends;
+                if self.wants_body { Action::Pause } else { Action::Continue }
+            }
+            Err(error) => self.refuse(error),
+        }
+    }
+
+    fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
+        match self.wants_body {
+            true if ends => self.send_body(size),
+            true => Action::Pause,
+            false => Action::Continue,
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+        if self.wants_body { self.send_body(usize::MAX) } else { Action::Continue }
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, ends: bool) -> Action {
+        let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        let headers = hostcalls::headers(Map::Response);
+        match attempt.answer_head(&headers, ends, hostcalls::now()) {
+            AnswerHead::Stream(edits) => {
+                hostcalls::edit(Map::Response, &edits);
+                Action::Continue
+            }
+            AnswerHead::Hold if ends => self.answer_whole(0),
+            AnswerHead::Hold => {
+                self.holding = true;
+                Action::Pause
+            }
+        }
+    }
+
+    fn on_http_response_body(&mut self, size: usize, ends: bool) -> Action {
+        if self.holding {
+            return if ends { self.answer_whole(size) } else { Action::Pause };
+        }
+        let Some(attempt) = &mut self.attempt else { return Action::Continue };
+        let bytes = hostcalls::buffer(Source::ResponseBody, size).unwrap_or_default();
+        if let Some(out) = attempt.answer_piece(&bytes, ends)
+            && out != bytes
+        {
+            hostcalls::set_buffer(Source::ResponseBody, size, &out);
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_trailers(&mut self, _count: usize) -> Action {
+        if self.holding { self.answer_whole(usize::MAX) } else { Action::Continue }
+    }
+}

@@ -1,0 +1,219 @@
+//! The rendered Envoy configuration: reviewed output, no secret in it, and what must hold for any document.
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
+
+use conduit::cli::render::{Options, bootstrap, metrics, resources};
+use conduit::config::{Plan, load};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+const DOCUMENT: &str = r#"version: 1
+listen: {address: 127.0.0.1, port: 10000}
+admin: {address: 127.0.0.1, port: 9901}
+max_body: 1MiB
+providers:
+  openai: {api_key: "${OPENAI_API_KEY}"}
+  anthropic: {api_key: "${ANTHROPIC_API_KEY}"}
+  house: {kind: openai-compatible, url: "http://127.0.0.1:8000/v1"}
+  inside: {kind: openai-compatible, url: "https://10.1.2.3:8443/v1"}
+aliases:
+  fast: house/llama-3.3-70b
+  smart: [anthropic/claude-sonnet-4-5, openai/gpt-4o, openai/gpt-4o-mini]
+routing:
+  default: smart
+"#;
+
+const SECRETS: [(&str, &str); 2] =
+    [("OPENAI_API_KEY", "sk-openai-4711-secret"), ("ANTHROPIC_API_KEY", "sk-ant-0815-secret")];
+
+fn plan(text: &str) -> Plan {
+    let env = |name: &str| SECRETS.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    load(text, &env).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"))
+}
+
+fn options(dynamic_dir: Option<&Path>) -> Options {
+    Options {
+        wasm: PathBuf::from("/opt/conduit/conduit.wasm"),
+        access_log: PathBuf::from("/dev/stdout"),
+        ca_bundle: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
+        dynamic_dir: dynamic_dir.map(Path::to_path_buf),
+    }
+}
+
+fn rendered() -> Value {
+    bootstrap(&plan(DOCUMENT), DOCUMENT, &options(None))
+}
+
+fn cluster<'a>(bootstrap: &'a Value, name: &str) -> &'a Value {
+    let clusters = bootstrap["static_resources"]["clusters"].as_array().unwrap();
+    clusters.iter().find(|cluster| cluster["name"] == name).unwrap_or_else(|| panic!("no cluster {name}"))
+}
+
+/// Every value below `key`, wherever it stands.
+fn all<'a>(value: &'a Value, key: &str, found: &mut Vec<&'a Value>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get(key));
+            fields.values().for_each(|field| all(field, key, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| all(item, key, found)),
+        _ => {}
+    }
+}
+
+/// `UPDATE_GOLDEN=1 cargo test --test render` rewrites the file; read the difference before committing it.
+#[test]
+fn the_whole_is_as_reviewed() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/bootstrap.json");
+    let now = format!("{}\n", serde_json::to_string_pretty(&rendered()).unwrap());
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &now).unwrap();
+    }
+    let reviewed = std::fs::read_to_string(&path).unwrap();
+    for (number, (now, reviewed)) in now.lines().zip(reviewed.lines()).enumerate() {
+        assert_eq!(now, reviewed, "line {}", number + 1);
+    }
+    assert_eq!(now.lines().count(), reviewed.lines().count());
+}
+
+#[test]
+fn no_secret_is_in_any_output() {
+    let dir = PathBuf::from("/run/conduit");
+    let plan = plan(DOCUMENT);
+    let (listeners, clusters) = resources(&plan, DOCUMENT, &options(Some(&dir)));
+    let dynamic = bootstrap(&plan, DOCUMENT, &options(Some(&dir)));
+    for output in [rendered(), listeners, clusters, dynamic] {
+        let text = output.to_string();
+        assert!(!text.contains("secret"), "{text}");
+    }
+}
+
+#[test]
+fn all_roles_share_one_machine_that_gets_the_named_variables_only() {
+    let bootstrap = rendered();
+    let mut configurations = Vec::new();
+    all(&bootstrap, "config", &mut configurations);
+    let roles: Vec<&Value> = configurations.iter().map(|configuration| &configuration["root_id"]).collect();
+    assert_eq!(roles[..2], ["conduit.gateway", "conduit.upstream"]);
+    for configuration in &configurations {
+        assert_eq!(configuration["vm_config"], configurations[0]["vm_config"]);
+        assert_eq!(configuration["failure_policy"], "FAIL_RELOAD");
+    }
+    for tap in &configurations[2..] {
+        assert_eq!(tap["root_id"], "conduit.tap");
+        assert_eq!(tap["configuration"]["value"], "");
+    }
+    for configuration in &configurations[..2] {
+        assert_eq!(configuration["allow_on_headers_stop_iteration"], true);
+        assert_eq!(configuration["configuration"]["value"], DOCUMENT);
+    }
+    let keys = &configurations[0]["vm_config"]["environment_variables"]["host_env_keys"];
+    assert_eq!(*keys, serde_json::json!(["ANTHROPIC_API_KEY", "OPENAI_API_KEY"]));
+}
+
+#[test]
+fn a_cluster_of_a_chain_names_its_providers_in_order_and_more_than_once() {
+    let plan = plan(DOCUMENT);
+    let chain = plan.chain(plan.alias("smart").unwrap()).unwrap();
+    let bootstrap = rendered();
+    let members = &cluster(&bootstrap, &chain.cluster)["cluster_type"]["typed_config"]["clusters"];
+    let names: Vec<&str> = members.as_array().unwrap().iter().map(|member| member["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["conduit.provider.anthropic", "conduit.provider.openai", "conduit.provider.openai"]);
+}
+
+#[test]
+fn a_certificate_is_always_checked_for_the_name_or_address_that_was_dialled() {
+    let bootstrap = rendered();
+    let tls = |name: &str| cluster(&bootstrap, name)["transport_socket"]["typed_config"].clone();
+    let named = tls("conduit.wire.anthropic");
+    assert_eq!(named["sni"], "api.anthropic.com");
+    assert_eq!(named["auto_sni_san_validation"], true);
+    let numbered = tls("conduit.wire.inside");
+    let validation = &numbered["common_tls_context"]["validation_context"];
+    assert_eq!(validation["match_typed_subject_alt_names"][0]["matcher"]["exact"], "10.1.2.3");
+    for tls in [named, numbered.clone()] {
+        let validation = &tls["common_tls_context"]["validation_context"];
+        assert_eq!(validation["trusted_ca"]["filename"], "/etc/ssl/certs/ca-certificates.crt");
+    }
+    assert!(cluster(&bootstrap, "conduit.wire.house").get("transport_socket").is_none());
+}
+
+#[test]
+fn every_attempt_says_which_provider_it_is_for() {
+    let bootstrap = rendered();
+    for provider in ["openai", "anthropic", "house", "inside"] {
+        let mut metadata = Vec::new();
+        all(cluster(&bootstrap, &format!("conduit.provider.{provider}")), "filter_metadata", &mut metadata);
+        assert_eq!(metadata.len(), 1);
+        assert_eq!(metadata[0]["conduit"]["provider"], provider);
+    }
+}
+
+/// Follows the way of bytes from a provider's cluster to its address.
+#[test]
+fn the_way_to_a_provider_passes_the_tap_and_ends_at_its_address() {
+    let bootstrap = rendered();
+    let listeners = bootstrap["static_resources"]["listeners"].as_array().unwrap();
+    let endpoint = |name: &str| {
+        cluster(&bootstrap, name)["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"].clone()
+    };
+    let behind = |address: &Value| {
+        let name = &address["envoy_internal_address"]["server_listener_name"];
+        let listener = listeners.iter().find(|listener| listener["name"] == *name).expect("listens");
+        assert!(listener.get("internal_listener").is_some());
+        let filters = listener["filter_chains"][0]["filters"].as_array().unwrap();
+        let names: Vec<&str> = filters.iter().map(|filter| filter["name"].as_str().unwrap()).collect();
+        let next = filters.last().unwrap()["typed_config"]["cluster"].as_str().unwrap();
+        (names.join(" "), endpoint(next))
+    };
+    let (filters, hop) = behind(&endpoint("conduit.provider.house"));
+    assert_eq!(filters, "conduit.tap envoy.filters.network.tcp_proxy");
+    let (filters, wire) = behind(&hop);
+    assert_eq!(filters, "envoy.filters.network.tcp_proxy");
+    assert_eq!(wire["socket_address"], serde_json::json!({"address": "127.0.0.1", "port_value": 8000}));
+}
+
+#[test]
+fn what_is_followed_is_what_would_be_static() {
+    let dir = PathBuf::from("/run/conduit");
+    let plan = plan(DOCUMENT);
+    let followed = bootstrap(&plan, DOCUMENT, &options(Some(&dir)));
+    let dynamic = &followed["dynamic_resources"];
+    assert_eq!(dynamic["lds_config"]["path_config_source"]["path"], "/run/conduit/lds.json");
+    assert_eq!(dynamic["cds_config"]["path_config_source"]["watched_directory"]["path"], "/run/conduit");
+    let (listeners, clusters) = resources(&plan, DOCUMENT, &options(Some(&dir)));
+    for (files, place) in [(listeners, "listeners"), (clusters, "clusters")] {
+        let mut found = files["resources"].as_array().unwrap().clone();
+        for resource in &mut found {
+            let kind = resource.as_object_mut().unwrap().remove("@type").unwrap();
+            assert!(kind.as_str().unwrap().starts_with("type.googleapis.com/envoy.config."));
+        }
+        assert_eq!(Value::Array(found), rendered()["static_resources"][place]);
+    }
+}
+
+#[test]
+fn a_label_is_cut_out_of_a_metric_name_whole() {
+    let bootstrap = rendered();
+    let tags = bootstrap["stats_config"]["stats_tags"].as_array().unwrap();
+    let mut name = format!("{}.conduit_requests", metrics::NAMESPACE);
+    for label in metrics::LABELS {
+        name = format!("{name}{}{label}=a/b.c-{label}", metrics::SEPARATOR);
+    }
+    let mut left = name.clone();
+    for (tag, label) in tags.iter().zip(metrics::LABELS) {
+        assert_eq!(tag["tag_name"], *label);
+        let groups = regex::Regex::new(tag["regex"].as_str().unwrap()).unwrap().captures(&name).expect("matches");
+        assert_eq!(&groups[2], format!("a/b.c-{label}"));
+        left = left.replace(&groups[1], "");
+    }
+    assert_eq!(left, "wasmcustom.conduit_requests");
+}
