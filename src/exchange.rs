@@ -5,13 +5,18 @@
 //! report. [`Attempt`] is the upstream's side, one per attempt at a provider: translate there and back. An attempt reads
 //! the exchange's parsed request and writes down what was used; it never sees what an earlier attempt wrote.
 
+mod answer;
 mod attempt;
+mod decide;
 mod endpoint;
 mod headers;
 mod listing;
+mod outgoing;
 mod stream;
 
+pub use answer::AnswerEdits;
 pub use attempt::{AnswerHead, Attempt, AttemptError, lost_exchange};
+pub use decide::decide;
 pub use endpoint::Endpoint;
 pub use headers::{HeaderEdits, Headers};
 
@@ -20,9 +25,8 @@ use crate::config::{Plan, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::{Format, anthropic_messages};
 use crate::host::{Span, Time};
-use crate::report::{Outcome, Record};
-use crate::route::{self, Decision, Facts, Reason, RouteError};
-use crate::tokens::{self, Tokenizer};
+use crate::route::{Decision, Reason};
+use crate::tokens;
 use crate::usage::{Count, Known, Tokens, Usage};
 use serde_json::Value;
 use std::sync::Arc;
@@ -61,15 +65,6 @@ impl Reply {
     pub fn json(status: u16, body: Vec<u8>) -> Self {
         Self { status, headers: vec![("content-type".into(), "application/json".into())], body }
     }
-}
-
-/// What the gateway shall do with an answer's headers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AnswerEdits {
-    /// Header edits.
-    pub headers: HeaderEdits,
-    /// The whole body to put in place of what comes: Envoy's own error, in the client's format.
-    pub body: Option<Vec<u8>>,
 }
 
 /// One attempt, for the record.
@@ -258,7 +253,7 @@ impl Exchange {
         let decided = decide(&self.plan, request, self.endpoint.name(), &self.caller, headers, false);
         let (decision, count) = match decided {
             Ok(decided) => decided,
-            Err(error) => return self.error(&route_error(error)),
+            Err(error) => return self.error(&decide::route_error(error)),
         };
         self.counted = Some(count);
         if self.endpoint == Endpoint::CountTokens {
@@ -294,6 +289,16 @@ impl Exchange {
         edits.set(EXCHANGE_HEADER, self.id.clone());
         edits.set("x-envoy-max-retries", retries.to_string());
         Step::Forward(edits)
+    }
+
+    /// The tokens that were counted are those of the first target; another one may have another vocabulary.
+    fn recount(&mut self, target: &Target) {
+        let first = self.decision.as_ref().and_then(|decision| decision.targets.first());
+        if let (Some(first), Some(request)) = (first, &self.request)
+            && (first.tokenizer != target.tokenizer || first.model != target.model)
+        {
+            self.counted = Some(tokens::count_request(target.tokenizer, &target.model, request));
+        }
     }
 
     /// A path that Conduit has no format for: to the provider that the body's model names, where it is
@@ -344,127 +349,6 @@ impl Exchange {
         Step::Reply(reply)
     }
 
-    /// Takes the headers of the answer that the client will see.
-    pub fn answer_head(&mut self, headers: &Headers, now: Time) -> AnswerEdits {
-        let status = headers.get(":status").and_then(|s| s.parse().ok()).unwrap_or(0);
-        self.status = Some(status);
-        let mut edits = HeaderEdits::default();
-        edits.remove(ANSWERED_HEADER);
-        let mut body = None;
-        if self.replied.is_none() && headers.get(ANSWERED_HEADER).is_none() {
-            // Envoy's own words: no provider answered.
-            self.local_failure = true;
-            let error = self.unreachable(status);
-            let text = self.format.write_error(&error);
-            edits.set(":status", error.status.to_string());
-            edits.set("content-type", "application/json".into());
-            edits.set("content-length", text.len().to_string());
-            self.status = Some(error.status);
-            body = Some(text);
-        }
-        self.name_decision(&mut edits);
-        if self.first_byte.is_none() && !self.ledger.streamed {
-            self.first_byte = Some(now);
-        }
-        AnswerEdits { headers: edits, body }
-    }
-
-    fn name_decision(&self, edits: &mut HeaderEdits) {
-        if let Some(decision) = &self.decision {
-            let target = self.ledger.answered.as_ref().or_else(|| decision.targets.first());
-            if let Some(target) = target {
-                edits.set("x-conduit-target", headers::value(&target.name));
-            }
-            edits.set("x-conduit-reason", headers::value(&reason_text(&decision.reason)));
-            edits.set("x-conduit-attempts", self.ledger.tried.len().to_string());
-        }
-        if let Some(count) = self.counted {
-            edits.set("x-conduit-tokens", count.tokens.0.to_string());
-            edits.set("x-conduit-tokens-known", known_word(count.known).to_owned());
-        }
-        let whole = !self.ledger.streamed && self.status.is_some_and(|s| (200..300).contains(&s));
-        if whole && self.decision.is_some() && !self.ledger.usage.is_empty() {
-            let cost = self.cost().map_or_else(|| "unpriced".to_owned(), |usd| usd.to_string());
-            edits.set("x-conduit-cost-usd", cost);
-        }
-    }
-
-    fn unreachable(&self, status: u16) -> ApiError {
-        let tried: Vec<&str> = self.ledger.tried.iter().map(|t| t.target.as_str()).collect();
-        let targets = if tried.is_empty() {
-            self.decision.iter().flat_map(|d| &d.targets).map(|t| t.name.as_str()).collect()
-        } else {
-            tried
-        };
-        let (status, what) = match status {
-            504 | 408 => (504, "did not answer in time"),
-            413 => (413, "sent an answer larger than this gateway takes"),
-            _ => (503, "could not be reached"),
-        };
-        let code = if status == 504 { "provider_timeout" } else { "provider_unreachable" };
-        ApiError::new(status, format!("{} {what}; try again later", targets.join(", "))).with_code(code)
-    }
-
-    /// Takes a piece of the answer's body on its way to the client.
-    pub fn answer_body(&mut self, bytes: usize, ends: bool, now: Time) {
-        if bytes > 0 && self.first_byte.is_none() {
-            self.first_byte = Some(now);
-        }
-        self.answer_ended |= ends;
-    }
-
-    /// The answer ended without a body (or with trailers).
-    pub fn answer_ended(&mut self) {
-        self.answer_ended = true;
-    }
-
-    /// Whether this exchange is to be recorded: all are but health checks.
-    pub fn is_recorded(&self) -> bool {
-        self.endpoint != Endpoint::Health
-    }
-
-    /// The exchange is over. `details` is Envoy's word for how the response ended (`response.code_details`).
-    pub fn finish(&mut self, details: &str, now: Time) -> Record {
-        let mut known = Known::Reported;
-        if self.ledger.usage.output.is_none() && !self.ledger.said.is_empty() {
-            // The client hung up, or the provider did not report: what was said counts, by our own count.
-            let tokenizer = self.ledger.answered.as_ref().map_or(Tokenizer::O200k, |t| t.tokenizer);
-            let said = tokens::count_text(tokenizer, &self.ledger.said);
-            self.ledger.usage.output = Some(said.tokens);
-            known = Known::Estimated;
-            if self.ledger.usage.input.is_none() {
-                self.ledger.usage.input = self.counted.map(|c| c.tokens);
-            }
-        }
-        let outcome = self.outcome(details);
-        Record::of(self, outcome, known, now)
-    }
-
-    fn outcome(&self, details: &str) -> Outcome {
-        let status = self.status.or(self.replied).unwrap_or(0);
-        if self.replied.is_some() {
-            return if status < 400 { Outcome::Ok } else { Outcome::Refused };
-        }
-        if self.local_failure {
-            return if status == 504 { Outcome::Timeout } else { Outcome::Unreachable };
-        }
-        if !self.answer_ended {
-            let provider_died = details.contains("upstream_reset") || details.contains("upstream_response_timeout");
-            return if provider_died { Outcome::Cut } else { Outcome::ClientGone };
-        }
-        match status {
-            _ if self.ledger.cut => Outcome::Cut,
-            200..=399 => Outcome::Ok,
-            _ => Outcome::ProviderError,
-        }
-    }
-
-    /// What it cost, as far as known: nothing where nothing was used.
-    pub fn cost(&self) -> Option<crate::cost::Usd> {
-        let price = self.ledger.answered.as_ref()?.price.as_ref()?;
-        crate::cost::cost(price, &self.ledger.usage)
-    }
-
     /// The plan under which it began.
     pub fn plan(&self) -> &Arc<Plan> {
         &self.plan
@@ -502,68 +386,6 @@ impl Exchange {
             status: self.status.or(self.replied),
             first_byte: self.first_byte.filter(|_| self.status.is_some_and(|s| s < 400) && self.replied.is_none()),
         }
-    }
-}
-
-/// Counts and routes a request: what the filter does and `conduit explain` shows. `explain` asks for the reasons why
-/// other rules did not apply.
-pub fn decide(
-    plan: &Plan,
-    request: &ChatRequest,
-    endpoint: &str,
-    caller: &Caller,
-    headers: &Headers,
-    explain: bool,
-) -> Result<(Decision, Count), RouteError> {
-    // Rules may look at the number of tokens before a target is known. It is counted with the vocabulary of the model
-    // asked for where that is known, and again with that of the target where it differs.
-    let asked = asked_target(plan, &request.model)
-        .map_or_else(|| tokens::tokenizer_for("openai", &request.model), |target| target.tokenizer);
-    let count = tokens::count_request(asked, &request.model, request);
-    let header = |name: &str| headers.get(name).map(str::to_owned);
-    let facts = Facts { request, tokens: count.tokens.0, endpoint, header: &header, caller };
-    let decision = route::decide(plan, &facts, explain)?;
-    let count = match decision.targets.first() {
-        Some(target) if target.tokenizer != asked || target.model != request.model => {
-            tokens::count_request(target.tokenizer, &target.model, request)
-        }
-        _ => count,
-    };
-    Ok((decision, count))
-}
-
-/// The first target of an alias, or the `provider/model` that a request names.
-fn asked_target(plan: &Plan, model: &str) -> Option<Arc<Target>> {
-    if let Some(chain) = plan.alias(model).and_then(|id| plan.chain(id)) {
-        return chain.targets.first().cloned();
-    }
-    let (provider, model) = model.split_once('/')?;
-    let (id, _) = plan.provider_named(provider)?;
-    plan.target(id, model)
-}
-
-fn route_error(error: RouteError) -> ApiError {
-    match error {
-        RouteError::UnknownModel { model, near } => {
-            let hint = if near.is_empty() {
-                "GET /v1/models lists what is configured".to_owned()
-            } else {
-                format!("near names: {}", near.join(", "))
-            };
-            ApiError::new(404, format!("no configured provider serves the model `{}`; {hint}", headers::value(&model)))
-                .with_code("model_not_found")
-                .with_param("model")
-        }
-        RouteError::Ambiguous { model, candidates } => ApiError::new(
-            400,
-            format!(
-                "several configured providers know the model `{}`; name one: {}",
-                headers::value(&model),
-                candidates.join(", ")
-            ),
-        )
-        .with_code("model_ambiguous")
-        .with_param("model"),
     }
 }
 

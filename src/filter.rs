@@ -1,18 +1,19 @@
 //! The proxy-wasm binding: Envoy's callbacks in, steps of the core out. It decides nothing itself.
 //!
-//! One module, two roles, told apart by the plugin's root id: [`gateway`] is an HTTP filter of the listener,
-//! [`upstream`] an upstream HTTP filter that runs once per attempt. Both run in one VM on each worker and meet in
-//! [`EXCHANGES`].
+//! One module, three roles, told apart by the plugin's root id: [`gateway`] is an HTTP filter of the listener,
+//! [`upstream`] an upstream HTTP filter that runs once per attempt, [`tap`] a network filter between Envoy's HTTP client
+//! and a provider's socket. All run in one VM on each worker; the first two meet in [`EXCHANGES`].
 
 mod gateway;
 mod hostcalls;
+mod tap;
 mod upstream;
 
 use crate::config::{self, Plan};
 use crate::exchange::Exchange;
 use crate::report::metrics::{self, Kind, KnownModels, Metric, Sample};
 use hostcalls::{Level, Source};
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::traits::{Context, HttpContext, RootContext, StreamContext};
 use proxy_wasm::types::ContextType;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -23,6 +24,8 @@ use std::sync::Arc;
 const GATEWAY: &[u8] = b"conduit.gateway";
 /// The root id of the upstream role.
 const UPSTREAM: &[u8] = b"conduit.upstream";
+/// The root id of the tap role.
+const TAP: &[u8] = b"conduit.tap";
 
 thread_local! {
     /// Exchanges in flight on this worker, by the id that the exchange header carries.
@@ -85,6 +88,7 @@ fn report_record(record: &crate::report::Record) {
 enum Role {
     Gateway(Arc<Plan>),
     Upstream,
+    Tap,
 }
 
 #[derive(Default)]
@@ -100,11 +104,14 @@ impl RootContext for Root {
         self.role = match root_id.as_slice() {
             GATEWAY => configured().map(Role::Gateway),
             UPSTREAM => Some(Role::Upstream),
+            TAP => Some(Role::Tap),
             other => {
                 let found = String::from_utf8_lossy(other);
                 hostcalls::log(
                     Level::Critical,
-                    &format!("root_id: found {found:?}, expected \"conduit.gateway\" or \"conduit.upstream\""),
+                    &format!(
+                        "root_id: found {found:?}, expected \"conduit.gateway\", \"conduit.upstream\" or \"conduit.tap\""
+                    ),
                 );
                 None
             }
@@ -113,13 +120,22 @@ impl RootContext for Root {
     }
 
     fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
+        // The SDK asks each time it makes a context.
+        match self.role {
+            Some(Role::Tap) => Some(ContextType::StreamContext),
+            _ => Some(ContextType::HttpContext),
+        }
+    }
+
+    fn create_stream_context(&self, _context_id: u32) -> Option<Box<dyn StreamContext>> {
+        Some(Box::new(tap::Tap::default()))
     }
 
     fn create_http_context(&self, context_id: u32) -> Option<Box<dyn HttpContext>> {
         match self.role.as_ref()? {
             Role::Gateway(plan) => Some(Box::new(gateway::Gateway::new(context_id, Arc::clone(plan)))),
             Role::Upstream => Some(Box::new(upstream::Upstream::default())),
+            Role::Tap => None,
         }
     }
 }

@@ -23,6 +23,7 @@
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice, clippy::disallowed_methods))]
 
 pub mod exchange;
+pub mod tap;
 
 pub mod config;
 

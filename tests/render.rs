@@ -97,15 +97,21 @@ fn no_secret_is_in_any_output() {
 }
 
 #[test]
-fn both_roles_share_one_machine_that_gets_the_named_variables_only() {
+fn all_roles_share_one_machine_that_gets_the_named_variables_only() {
     let bootstrap = rendered();
     let mut configurations = Vec::new();
     all(&bootstrap, "config", &mut configurations);
     let roles: Vec<&Value> = configurations.iter().map(|configuration| &configuration["root_id"]).collect();
-    assert_eq!(roles, ["conduit.gateway", "conduit.upstream"]);
+    assert_eq!(roles[..2], ["conduit.gateway", "conduit.upstream"]);
     for configuration in &configurations {
         assert_eq!(configuration["vm_config"], configurations[0]["vm_config"]);
         assert_eq!(configuration["failure_policy"], "FAIL_RELOAD");
+    }
+    for tap in &configurations[2..] {
+        assert_eq!(tap["root_id"], "conduit.tap");
+        assert_eq!(tap["configuration"]["value"], "");
+    }
+    for configuration in &configurations[..2] {
         assert_eq!(configuration["allow_on_headers_stop_iteration"], true);
         assert_eq!(configuration["configuration"]["value"], DOCUMENT);
     }
@@ -127,17 +133,17 @@ fn a_cluster_of_a_chain_names_its_providers_in_order_and_more_than_once() {
 fn a_certificate_is_always_checked_for_the_name_or_address_that_was_dialled() {
     let bootstrap = rendered();
     let tls = |name: &str| cluster(&bootstrap, name)["transport_socket"]["typed_config"].clone();
-    let named = tls("conduit.provider.anthropic");
+    let named = tls("conduit.wire.anthropic");
     assert_eq!(named["sni"], "api.anthropic.com");
     assert_eq!(named["auto_sni_san_validation"], true);
-    let numbered = tls("conduit.provider.inside");
+    let numbered = tls("conduit.wire.inside");
     let validation = &numbered["common_tls_context"]["validation_context"];
     assert_eq!(validation["match_typed_subject_alt_names"][0]["matcher"]["exact"], "10.1.2.3");
     for tls in [named, numbered.clone()] {
         let validation = &tls["common_tls_context"]["validation_context"];
         assert_eq!(validation["trusted_ca"]["filename"], "/etc/ssl/certs/ca-certificates.crt");
     }
-    assert!(cluster(&bootstrap, "conduit.provider.house").get("transport_socket").is_none());
+    assert!(cluster(&bootstrap, "conduit.wire.house").get("transport_socket").is_none());
 }
 
 #[test]
@@ -149,6 +155,30 @@ fn every_attempt_says_which_provider_it_is_for() {
         assert_eq!(metadata.len(), 1);
         assert_eq!(metadata[0]["conduit"]["provider"], provider);
     }
+}
+
+/// Follows the way of bytes from a provider's cluster to its address.
+#[test]
+fn the_way_to_a_provider_passes_the_tap_and_ends_at_its_address() {
+    let bootstrap = rendered();
+    let listeners = bootstrap["static_resources"]["listeners"].as_array().unwrap();
+    let endpoint = |name: &str| {
+        cluster(&bootstrap, name)["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"].clone()
+    };
+    let behind = |address: &Value| {
+        let name = &address["envoy_internal_address"]["server_listener_name"];
+        let listener = listeners.iter().find(|listener| listener["name"] == *name).expect("listens");
+        assert!(listener.get("internal_listener").is_some());
+        let filters = listener["filter_chains"][0]["filters"].as_array().unwrap();
+        let names: Vec<&str> = filters.iter().map(|filter| filter["name"].as_str().unwrap()).collect();
+        let next = filters.last().unwrap()["typed_config"]["cluster"].as_str().unwrap();
+        (names.join(" "), endpoint(next))
+    };
+    let (filters, hop) = behind(&endpoint("conduit.provider.house"));
+    assert_eq!(filters, "conduit.tap envoy.filters.network.tcp_proxy");
+    let (filters, wire) = behind(&hop);
+    assert_eq!(filters, "envoy.filters.network.tcp_proxy");
+    assert_eq!(wire["socket_address"], serde_json::json!({"address": "127.0.0.1", "port_value": 8000}));
 }
 
 #[test]

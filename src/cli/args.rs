@@ -43,7 +43,7 @@ Examples:
   conduit render conduit.yaml -o envoy.yaml --wasm /etc/envoy/conduit.wasm
   envoy -c envoy.yaml                                runs it; `conduit up` does all of this at once
 
-The output is JSON, which is YAML too: Envoy reads it from a file that ends in .yaml or .json.")]
+The output is JSON, which is YAML too: Envoy reads it from a file named .yaml or .json.")]
     Render(Render),
 
     /// Check, render and run: Envoy with the Conduit module, and a line for each request, until Ctrl-C.
@@ -52,11 +52,16 @@ Examples:
   conduit up conduit.yaml
   conduit up conduit.yaml --envoy /usr/bin/envoy --wasm ./conduit.wasm --concurrency 2
 
-Envoy is looked for at --envoy, $CONDUIT_ENVOY, .venv/bin/envoy here and above, and in PATH; the module at --wasm,
-$CONDUIT_WASM and target/wasm32-wasip1/release/conduit.wasm here, above, and beside the command.
-A changed file is checked and loaded without a restart; while it has mistakes the last good one keeps running.
-What Envoy says goes to envoy.log in the run folder, one JSON record per request to access.jsonl there.
-Exit code 1: mistakes in the file. 3: a port is in use, or Envoy or the module is missing. 4: Envoy ended.")]
+Envoy is looked for at --envoy, $CONDUIT_ENVOY, .venv/bin/envoy here and above, and in PATH.
+The module is looked for at --wasm, $CONDUIT_WASM and target/wasm32-wasip1/release/conduit.wasm
+here, above, and beside the command.
+
+A changed file is checked and loaded without a restart; while it has mistakes, the last good one
+keeps running. What Envoy says goes to envoy.log in the run folder, and one JSON record per
+request to access.jsonl there, unless the file names another `access_log`.
+
+Exit code 1: mistakes in the file. 3: a port is in use, or Envoy or the module is missing.
+4: Envoy ended unexpectedly.")]
     Up(Up),
 
     /// Say what would happen to a request: tokens, who matches, the targets in order, the estimated cost.
@@ -77,20 +82,21 @@ Examples:
   curl localhost:8000/mock/bill         requests and tokens by model
 
 It serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /v1/messages and
-/v1/messages/count_tokens, below any base path. It repeats the last user text, calls a tool where one is forced or
-the text says its name, \"weather\" or \"tool\" (two at once for \"parallel\"), quotes tool results, and fills JSON schemas.
+/v1/messages/count_tokens, below any base path. It repeats the last user text, calls a tool where
+one is forced or the text says its name, \"weather\" or \"tool\" (two at once for \"parallel\"),
+quotes tool results, and fills JSON schemas.
 
 Faults, as a header (x-mock-status: 503) or in the model's name (gpt-4o+status=503+times=2):
-  status=N         answer with that error            retry-after=S   …and this Retry-After
-  delay=MS         wait before the answer            drip=MS         wait before each piece of it
-  cut=N            close after N bytes of the body   hangup          close without an answer
-  garbage          bytes that are not the format     end-early       end a stream without its last events
-  error-in-stream  an error event inside a stream    no-usage        report no usage
-  text=…           say this                          tokens=N        say N words
-  cached=N         N prompt tokens came from cache   times=N         only the first N requests alike
+  status=N         answer with that error          retry-after=S  and with this Retry-After
+  delay=MS         wait before the answer          drip=MS        wait before each piece of it
+  cut=N            close after N bytes of body     hangup         close without an answer
+  garbage          bytes that are not the format   end-early      end a stream without its end
+  error-in-stream  an error inside a stream        no-usage       report no usage
+  text=WORDS       say this                        tokens=N       say N words
+  cached=N         N prompt tokens were cached     times=N        only the first N requests alike
 
 A script (--script FILE) is JSON Lines; the first line that fits answers:
-  {\"match\": {\"model\": \"gpt-4o\", \"text\": \"hello\"}, \"times\": 1, \"status\": 200, \"headers\": {}, \"body\": {…}}
+  {\"match\": {\"model\": \"gpt-4o\", \"text\": \"hello\"}, \"times\": 1, \"status\": 503, \"body\": {…}}
   {\"sse\": [{\"event\": \"ping\", \"data\": {…}}, \"data: raw text\\n\\n\"]}")]
     Mock(Mock),
 
@@ -149,7 +155,7 @@ pub(super) struct Explain {
     #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
     pub headers: Vec<(String, String)>,
     /// The endpoint that the request is sent to, `chat` or `messages`; told from the request where not given.
-    #[arg(long, value_name = "ENDPOINT")]
+    #[arg(long, value_name = "ENDPOINT", value_parser = ["chat", "messages"])]
     pub endpoint: Option<String>,
 }
 

@@ -116,12 +116,23 @@ impl Envoy {
             while !request(&admin, "GET", "/ready").await.is_ok_and(|body| body.trim() == "LIVE") {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+            // Live without a listener: Envoy starts even when it refuses what it was given to serve.
             while TcpStream::connect((reach(&listen.address), listen.port)).await.is_err() {
+                for scope in ["cluster_manager.cds", "listener_manager.lds"] {
+                    if stat(&admin, &format!("{scope}.update_rejected")).await.is_some_and(|n| n > 0) {
+                        return false;
+                    }
+                }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+            true
         };
         tokio::select! {
-            waited = timeout(patience, wait) => waited.map_err(|_| self.failure("is not ready after a minute")),
+            waited = timeout(patience, wait) => match waited {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(self.failure("refused its configuration")),
+                Err(_) => Err(self.failure(&format!("is not ready after {} s", patience.as_secs()))),
+            },
             why = self.child.wait() => Err(self.failure(&ended(why))),
         }
     }
@@ -143,8 +154,7 @@ impl Envoy {
 
     /// A statistic, or `None` where Envoy does not answer or has none of that name.
     pub async fn stat(&self, name: &str) -> Option<u64> {
-        let body = request(&self.admin, "GET", &format!("/stats?filter=^{}$", name.replace('.', "\\."))).await.ok()?;
-        body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok())
+        stat(&self.admin, name).await
     }
 
     /// Asks Envoy to quit; kills it when it does not.
@@ -154,6 +164,11 @@ impl Envoy {
             let _ = self.child.kill().await;
         }
     }
+}
+
+async fn stat(admin: &Address, name: &str) -> Option<u64> {
+    let body = request(admin, "GET", &format!("/stats?filter=^{}$", name.replace('.', "\\."))).await.ok()?;
+    body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':')?.trim().parse().ok())
 }
 
 fn ended(why: std::io::Result<std::process::ExitStatus>) -> String {

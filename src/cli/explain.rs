@@ -54,8 +54,7 @@ fn explain(plan: &Plan, body: &[u8], headers: Vec<(String, String)>, endpoint: O
     let headers = Headers::new(headers);
     let format = match endpoint {
         Some("messages") => Format::AnthropicMessages,
-        Some("chat") => Format::OpenAiChat,
-        Some(other) => return Err(format!("--endpoint: found {other:?}, expected chat or messages")),
+        Some(_) => Format::OpenAiChat,
         None if looks_like_messages(&json, &headers) => Format::AnthropicMessages,
         None => Format::OpenAiChat,
     };

@@ -7,6 +7,7 @@
 mod clusters;
 mod listener;
 pub mod metrics;
+mod tap;
 
 use crate::config::{Address, Plan};
 use serde_json::{Value, json};
@@ -65,6 +66,7 @@ pub fn bootstrap(plan: &Plan, text: &str, options: &Options) -> Value {
         }
     };
     if let Some(whole) = whole.as_object_mut() {
+        whole.extend(tap::bootstrap().map(|(field, value)| (field.to_owned(), value)));
         whole.insert(place.to_owned(), content);
     }
     whole

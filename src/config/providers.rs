@@ -26,9 +26,11 @@ fn read_one(entry: &Entry<'_>, plan: &mut Plan, env: &dyn Env) -> Option<Provide
     let fields = entry.value.fields(&["kind", "url", "api_key"]);
     let spec = match fields.get("kind") {
         Some(kind) => read_kind(&kind),
+        // What is no map at all has one mistake already.
+        None if !fields.is_usable() => spec(entry.name),
         None => spec(entry.name).or_else(|| {
             let near = near(entry.name, kinds()).map(|kind| format!("kind: {kind}"));
-            let expected = format!("a provider's name that is a kind, or `kind:` with {}", one_of(&kind_names()));
+            let expected = format!("a provider's name that is a kind, or `kind:` with {}", one_of(&kinds()));
             entry.key.mistake(format!("`{}` without `kind:`", short(entry.name)), expected, near);
             None
         }),
@@ -65,12 +67,8 @@ fn read_one(entry: &Entry<'_>, plan: &mut Plan, env: &dyn Env) -> Option<Provide
     Some(Provider { name: entry.name.to_owned(), spec: spec?, url: url?, key, mocked, cluster })
 }
 
-fn kinds() -> impl Iterator<Item = &'static str> {
-    REGISTRY.iter().map(|spec| spec.kind)
-}
-
-fn kind_names() -> Vec<&'static str> {
-    kinds().collect()
+fn kinds() -> Vec<&'static str> {
+    REGISTRY.iter().map(|spec| spec.kind).collect()
 }
 
 fn read_kind(kind: &Cursor<'_>) -> Option<&'static Spec> {
@@ -126,11 +124,16 @@ fn read_url(cursor: &Cursor<'_>, spec: Option<&Spec>, environment: &mut Environm
     };
     let has_variables = pieces.iter().any(|piece| matches!(piece, Piece::Variable(_)));
     let filled = environment.fill(cursor, &pieces)?;
-    // What came out of the environment may be secret: the file's own text is shown.
-    let shown = if has_variables { format!("{} once filled in", cursor.describe()) } else { cursor.describe() };
+    // What came out of the environment may be secret, and so is what stands before an `@`: neither is shown.
+    let shown = match (has_variables, filled.contains('@')) {
+        (true, _) => format!("{} once filled in", cursor.describe()),
+        (false, true) => "a URL (not shown)".to_owned(),
+        (false, false) => cursor.describe(),
+    };
     match url(&filled) {
         Err(why) => {
-            let near = (why == "has no scheme" && !has_variables).then(|| format!("https://{filled}"));
+            let near = (why == "has no scheme" && !has_variables && !filled.contains('@'))
+                .then(|| format!("https://{filled}"));
             cursor.mistake(format!("{shown}, which {why}"), EXPECTED, near.filter(|near| url(near).is_ok()));
             None
         }

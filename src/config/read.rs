@@ -98,11 +98,10 @@ impl<'a> Cursor<'a> {
     pub fn text(&self, expected: &str) -> Option<&'a str> {
         let found = self.as_text().filter(|text| !text.is_empty());
         if found.is_none() {
-            self.wrong(match self.node.value {
-                Value::Scalar(..) if self.scalar().is_some_and(|text| !text.is_empty()) => {
-                    format!("{expected}; put it in quotes")
-                }
-                _ => expected.to_owned(),
+            self.wrong(match self.scalar() {
+                Some("") => format!("{expected}; not an empty one"),
+                Some(_) => format!("{expected}; put it in quotes"),
+                None => expected.to_owned(),
             });
         }
         found
@@ -142,7 +141,12 @@ impl<'a> Cursor<'a> {
             _ => None,
         };
         if found.is_none() {
-            self.wrong(format!("a whole number from {} to {}", range.start(), range.end()));
+            let (from, to) = (range.start(), range.end());
+            self.wrong(if from == to {
+                format!("the number {from}")
+            } else {
+                format!("a whole number from {from} to {to}")
+            });
         }
         found
     }
@@ -241,6 +245,11 @@ pub(super) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Whether there is a map to read: that there is none is reported.
+    pub fn is_usable(&self) -> bool {
+        self.usable
+    }
+
     /// The field's value, where the field is there.
     pub fn get(&self, name: &str) -> Option<Cursor<'a>> {
         self.entries.iter().find(|entry| entry.name == name).map(|entry| entry.value.clone())
@@ -317,18 +326,23 @@ pub(super) fn one_of<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
-/// The name that was perhaps meant: few edits away, measured by its length.
-pub(super) fn near<'n>(name: &str, known: impl IntoIterator<Item = &'n str>) -> Option<String> {
+/// The name that was perhaps meant: few edits away, measured by its length, or with the same beginning.
+pub(super) fn near<'n>(name: &str, known: impl IntoIterator<Item = &'n str> + Clone) -> Option<String> {
     const LONGEST: usize = 100;
+    /// A shorter beginning says nothing.
+    const SHORTEST_BEGINNING: usize = 4;
     if name.is_empty() || name.len() > LONGEST {
         return None;
     }
     let lower = name.to_lowercase();
-    known
+    let few_edits = known
+        .clone()
         .into_iter()
         .filter(|known| known.len() <= LONGEST)
         .map(|known| (strsim::damerau_levenshtein(&lower, &known.to_lowercase()), known))
         .filter(|(edits, known)| *edits <= known.chars().count().min(lower.chars().count()).div_ceil(3))
         .min_by_key(|(edits, _)| *edits)
-        .map(|(_, known)| known.to_owned())
+        .map(|(_, known)| known);
+    let begins = || known.into_iter().find(|known| lower.len() >= SHORTEST_BEGINNING && known.starts_with(&lower));
+    few_edits.or_else(begins).map(str::to_owned)
 }

@@ -41,16 +41,24 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
 /// Picodollars per token of a price in USD per million tokens, from its decimal digits: `0.10` is 100 000. `None` for
 /// what is no such number, is negative, or is finer than a picodollar per token (more than six decimals).
 pub(super) fn decimal_to_picodollars_per_token(text: &str) -> Option<u64> {
-    const DECIMALS: usize = 6;
+    decimal::<6>(text)
+}
+
+/// Picodollars of an amount in USD, in the same way.
+pub(super) fn decimal_to_picodollars(text: &str) -> Option<u64> {
+    decimal::<12>(text)
+}
+
+/// A decimal number times 10 to the power of `DECIMALS`, where that is whole.
+fn decimal<const DECIMALS: usize>(text: &str) -> Option<u64> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let decimals = decimals.trim_end_matches('0');
-    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if !digits(whole) || !digits(decimals) || !text.bytes().any(|b| b.is_ascii_digit()) || decimals.len() > DECIMALS {
+    let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let some_digit = text.bytes().any(|b| b.is_ascii_digit());
+    if !all_digits(whole) || !all_digits(decimals) || !some_digit || decimals.len() > DECIMALS {
         return None;
     }
-    let whole: u64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
-    let decimals: u64 = format!("{decimals:0<DECIMALS$}").parse().ok()?;
-    whole.checked_mul(1_000_000)?.checked_add(decimals)
+    format!("{whole}{decimals:0<DECIMALS$}").parse().ok()
 }
 
 /// A provider's URL; the error says what is wrong with it.
@@ -194,6 +202,8 @@ mod tests {
         ] {
             assert_eq!(decimal_to_picodollars_per_token(text), want, "{text}");
         }
+        assert_eq!(decimal_to_picodollars("0.005"), Some(5_000_000_000));
+        assert_eq!(decimal_to_picodollars("0.0000000000001"), None);
     }
 
     #[test]

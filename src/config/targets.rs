@@ -1,7 +1,7 @@
 //! `models:`, `aliases:` and every place where a target stands: names become chains of targets.
 
 use super::read::{Cursor, near, one_of, short};
-use super::scalars::decimal_to_picodollars_per_token;
+use super::scalars::{decimal_to_picodollars, decimal_to_picodollars_per_token};
 use super::{Chain, ChainId, Plan, Provider, ProviderId, Target};
 use crate::cost::{PRICE_KINDS, Price, catalog_knows, price_from};
 use crate::tokens::{TOKENIZER_NAMES, tokenizer_named};
@@ -54,9 +54,20 @@ fn read_price(cursor: &Cursor<'_>) -> Option<Price> {
     let mut pairs = Vec::new();
     for kind in PRICE_KINDS {
         let Some(amount) = fields.get(kind) else { continue };
-        match amount.scalar().and_then(decimal_to_picodollars_per_token) {
+        // One kind is not per token.
+        let (picodollars, expected) = match *kind {
+            "request" => (
+                amount.scalar().and_then(decimal_to_picodollars),
+                "USD per request: a decimal number, not negative, at most twelve decimals",
+            ),
+            _ => (
+                amount.scalar().and_then(decimal_to_picodollars_per_token),
+                "USD per million tokens: a decimal number, not negative, at most six decimals",
+            ),
+        };
+        match picodollars {
             Some(picodollars) => pairs.push((*kind, picodollars)),
-            None => amount.wrong("USD per million tokens: a decimal number, not negative, at most six decimals"),
+            None => amount.wrong(expected),
         }
     }
     if cursor.is_nothing() || cursor.node.is_empty_map() {
@@ -173,28 +184,25 @@ impl<'a, 'p> Chains<'a, 'p> {
             }
             Some(items) => items,
         };
-        let mut chain: Option<Vec<Arc<Target>>> = Some(Vec::new());
+        let mut chain: Vec<Arc<Target>> = Vec::new();
+        let mut whole = true;
         for item in &items {
             let found = item.text("an alias or `provider/model`").and_then(|name| self.name(item, name, depth));
-            let Some(found) = found else {
-                chain = None;
-                continue;
-            };
-            for target in found {
-                let Some(before) = &mut chain else { break };
-                if before.iter().any(|earlier| earlier.name == target.name) {
+            whole &= found.is_some();
+            for target in found.into_iter().flatten() {
+                if chain.iter().any(|earlier| earlier.name == target.name) {
                     item.mistake(
                         format!("`{}` a second time", short(&target.name)),
                         "each target once in a chain",
                         None,
                     );
-                    chain = None;
+                    whole = false;
                 } else {
-                    before.push(target);
+                    chain.push(target);
                 }
             }
         }
-        chain
+        whole.then_some(chain)
     }
 
     /// The targets that one name means.
@@ -269,12 +277,13 @@ impl<'a, 'p> Chains<'a, 'p> {
         }
     }
 
-    /// Which providers the file names each model at.
+    /// Which providers the file names each model at, in the order of the file.
     pub fn finish(self) -> BTreeMap<String, Vec<ProviderId>> {
         let mut named: BTreeMap<String, Vec<ProviderId>> = BTreeMap::new();
         for target in self.targets.values() {
             named.entry(target.model.clone()).or_default().push(target.provider);
         }
+        named.values_mut().for_each(|providers| providers.sort_unstable());
         named
     }
 }

@@ -1,1 +1,281 @@
+use super::*;
+use crate::route::{Condition, NumberField, NumberTest};
 
+/// `proptest` is for native tests only.
+#[cfg(not(target_family = "wasm"))]
+mod hostile;
+
+const COMPLETE: &str = include_str!("../../tests/config/00-complete.yaml");
+
+fn all_set(name: &str) -> Option<String> {
+    Some(format!("value of {name}"))
+}
+
+fn none_set(_: &str) -> Option<String> {
+    None
+}
+
+fn plan(text: &str) -> Plan {
+    plan_with(text, &all_set)
+}
+
+fn plan_with(text: &str, env: &dyn Env) -> Plan {
+    load(text, env).unwrap_or_else(|mistakes| {
+        panic!("{text}\n{}", mistakes.iter().map(|mistake| format!("{mistake}\n")).collect::<String>())
+    })
+}
+
+fn names(plan: &Plan, chain: ChainId) -> Vec<&str> {
+    plan.chain(chain).unwrap().targets.iter().map(|target| target.name.as_str()).collect()
+}
+
+/// A minimal file with these lines added.
+fn with(more: &str) -> String {
+    format!("version: 1\nproviders: {{openai: {{api_key: \"${{OPENAI_API_KEY}}\"}}}}\n{more}\n")
+}
+
+fn told(text: &str) -> Vec<String> {
+    load(text, &all_set).unwrap_err().iter().map(Mistake::to_string).collect()
+}
+
+#[test]
+fn the_complete_example_becomes_a_plan() {
+    let plan = plan(COMPLETE);
+    assert!(plan.enabled);
+    assert_eq!(plan.listen, Address { address: "127.0.0.1".into(), port: 10_000 });
+    assert_eq!(plan.admin, Address { address: "127.0.0.1".into(), port: 9_901 });
+    assert_eq!(plan.mock, None);
+    assert_eq!(plan.max_body, 33_554_432);
+    let providers: Vec<(&str, &str, String, bool)> =
+        plan.providers.iter().map(|p| (p.name.as_str(), p.spec.kind, p.url.authority(), p.key.is_some())).collect();
+    assert_eq!(
+        providers,
+        [
+            ("openai", "openai", "api.openai.com".to_owned(), true),
+            ("anthropic", "anthropic", "api.anthropic.com".to_owned(), true),
+            ("groq", "groq", "api.groq.com".to_owned(), true),
+            ("xai", "xai", "api.x.ai".to_owned(), true),
+            ("glm", "glm", "open.bigmodel.cn".to_owned(), true),
+            ("house", "openai-compatible", "127.0.0.1:8000".to_owned(), false),
+        ]
+    );
+    assert_eq!(plan.providers[0].key.as_ref().unwrap().reveal(), "value of OPENAI_API_KEY");
+    assert_eq!(plan.providers[5].url.path, "/v1");
+    assert_eq!(plan.providers[5].cluster, "conduit.provider.house");
+    let variables: Vec<&str> = plan.variables.iter().map(String::as_str).collect();
+    assert_eq!(variables, ["ANTHROPIC_API_KEY", "GLM_API_KEY", "GROQ_API_KEY", "OPENAI_API_KEY", "XAI_API_KEY"]);
+
+    assert_eq!(plan.aliases.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["fast", "smart"]);
+    let (fast, smart) = (plan.alias("fast").unwrap(), plan.alias("smart").unwrap());
+    assert_eq!(names(&plan, fast), ["groq/llama-3.3-70b-versatile"]);
+    assert_eq!(names(&plan, smart), ["anthropic/claude-sonnet-4-5", "openai/gpt-4o"]);
+    assert_eq!(plan.chain(fast).unwrap().cluster, "conduit.provider.groq");
+    assert_eq!(plan.chain(smart).unwrap().cluster, format!("conduit.chain.{}", smart.0));
+
+    assert!(!plan.routing.always);
+    assert_eq!(plan.routing.default, Some(smart), "an equal list is one chain");
+    assert_eq!(plan.routing.background, Some(fast));
+    let (above, long) = plan.routing.long_context.unwrap();
+    assert_eq!((above, names(&plan, long)), (60_000, vec!["openai/gpt-4.1"]));
+    assert_eq!(names(&plan, plan.routing.think.unwrap()), ["openai/o3"]);
+    assert_eq!(plan.chains.len(), 4);
+
+    let [rule] = plan.routing.rules.as_slice() else { panic!("{:?}", plan.routing.rules) };
+    assert_eq!((rule.name.as_str(), rule.priority, rule.chain), ("research agents", 10, smart));
+    let Condition::All(all) = &rule.when else { panic!("{}", rule.when) };
+    assert!(matches!(all[0], Condition::Number(NumberField::Tokens, NumberTest::Above(50_000))));
+    assert_eq!(
+        rule.when.to_string(),
+        "all(tokens > 50000, any(header.x-agent-type = \"research\", message contains \"analyze\"))"
+    );
+
+    assert_eq!(plan.models["house/llama-3.3-70b"].context, Some(131_072));
+    assert_eq!(plan.named["llama-3.3-70b"], [ProviderId(5)]);
+    assert_eq!(plan.named["gpt-4.1"], [ProviderId(0)]);
+    assert_eq!(plan.passthrough, Some(ProviderId(0)), "the default's first target does not speak OpenAI's format");
+}
+
+#[test]
+fn what_the_file_does_not_say_has_defaults() {
+    let plan = plan(&with(""));
+    assert!(plan.enabled);
+    assert_eq!((plan.listen.port, plan.admin.port), (10_000, 9_901));
+    assert_eq!(plan.max_body, 32 << 20);
+    assert_eq!(plan.timeouts, Timeouts { connect_ms: 5_000, first_byte_ms: 120_000, idle_ms: 300_000 });
+    assert_eq!(plan.access_log, None);
+    assert_eq!(plan.routing.default, None);
+    assert_eq!(plan.passthrough, Some(ProviderId(0)));
+}
+
+#[test]
+fn what_the_file_says_is_taken() {
+    let plan = plan(&with(
+        "enabled: false\n\
+         listen: {address: \"::\", port: 80}\n\
+         admin: {port: 81}\n\
+         max_body: 4096\n\
+         timeouts: {connect: 500ms, first_byte: 2m, idle: 1h}\n\
+         access_log: /var/log/conduit.jsonl",
+    ));
+    assert!(!plan.enabled);
+    assert_eq!(plan.listen, Address { address: "::".into(), port: 80 });
+    assert_eq!(plan.admin, Address { address: "127.0.0.1".into(), port: 81 });
+    assert_eq!(plan.max_body, 4096);
+    assert_eq!(plan.timeouts, Timeouts { connect_ms: 500, first_byte_ms: 120_000, idle_ms: 3_600_000 });
+    assert_eq!(plan.access_log.as_deref(), Some("/var/log/conduit.jsonl"));
+    assert_eq!(plan_with(&with("access_log: stdout"), &all_set).access_log, None);
+}
+
+#[test]
+fn the_mock_stands_in_where_a_variable_is_not_set_and_nowhere_else() {
+    let text = "version: 1\n\
+        mock: {address: 127.0.0.1, port: 9090}\n\
+        providers:\n\
+        \x20 openai: {api_key: \"${OPENAI_API_KEY}\"}\n\
+        \x20 anthropic: {api_key: \"${ANTHROPIC_API_KEY}\", url: \"http://${PROXY}/v1\"}\n\
+        \x20 house: {kind: openai-compatible, url: \"http://127.0.0.1:8000\"}\n";
+    let env = |name: &str| match name {
+        "OPENAI_API_KEY" => Some(" sk-1\n".to_owned()),
+        "ANTHROPIC_API_KEY" => Some(" ".to_owned()),
+        "PROXY" => Some("proxy:1".to_owned()),
+        _ => None,
+    };
+    let plan = plan_with(text, &env);
+    let seen: Vec<(bool, String, Option<&str>)> = plan
+        .providers
+        .iter()
+        .map(|p| (p.mocked, p.url.authority() + &p.url.path, p.key.as_ref().map(crate::host::Secret::reveal)))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            (false, "api.openai.com/v1".to_owned(), Some("sk-1")),
+            (true, "127.0.0.1:9090/v1".to_owned(), Some("mock")),
+            (false, "127.0.0.1:8000".to_owned(), None),
+        ]
+    );
+    assert_eq!(plan.variables.len(), 3, "{:?}", plan.variables);
+
+    assert!(plan_with(text, &none_set).providers[0].mocked);
+    let without = load(&text.replace("mock:", "#"), &none_set).unwrap_err();
+    let paths: Vec<&str> = without.iter().map(|mistake| mistake.path.as_str()).collect();
+    assert_eq!(paths, ["providers.openai.api_key", "providers.anthropic.api_key", "providers.anthropic.url"]);
+}
+
+#[test]
+fn aliases_expand_in_place_and_equal_lists_are_one_chain() {
+    let plan = plan(&with(
+        "aliases:\n  all: [pair, openai/c]\n  pair: [openai/a, openai/b]\n  same: [openai/a, openai/b]\n  deep: all\n  gpt-4o: openai/gpt-4o",
+    ));
+    let chain = |alias: &str| plan.alias(alias).unwrap();
+    assert_eq!(names(&plan, chain("all")), ["openai/a", "openai/b", "openai/c"]);
+    assert_eq!(chain("pair"), chain("same"));
+    assert_eq!(chain("all"), chain("deep"));
+    assert_eq!(names(&plan, chain("gpt-4o")), ["openai/gpt-4o"]);
+}
+
+#[test]
+fn a_model_name_keeps_its_own_slashes() {
+    let plan = plan(&with("aliases: {oss: openai/openai/gpt-oss-120b}"));
+    let target = &plan.chain(plan.alias("oss").unwrap()).unwrap().targets[0];
+    assert_eq!((target.model.as_str(), target.name.as_str()), ("openai/gpt-oss-120b", "openai/openai/gpt-oss-120b"));
+}
+
+#[test]
+fn a_target_that_models_describes_is_the_described_one() {
+    let plan = plan(
+        &with("models: {openai/x: {context: 77, tokenizer:}}\naliases: {x: openai/x}").replace(", tokenizer:", ""),
+    );
+    let target = &plan.chain(plan.alias("x").unwrap()).unwrap().targets[0];
+    assert_eq!(target.context, Some(77));
+    assert_eq!(plan.target(ProviderId(0), "x").unwrap().context, Some(77));
+}
+
+#[test]
+fn prices_are_usd_per_million_tokens_and_per_request() {
+    use crate::usage::{Tokens, Usage};
+    let plan = plan(&with("models: {openai/x: {price: {input: 0.10, output: '0.30', request: 0.005}}}"));
+    let usage = Usage { input: Some(Tokens(1_000)), output: Some(Tokens(10)), ..Usage::default() };
+    let price = plan.target(ProviderId(0), "x").unwrap().price.clone().unwrap();
+    assert_eq!(crate::cost::cost(&price, &usage).unwrap().to_string(), "0.005103");
+}
+
+#[test]
+fn what_models_leaves_out_the_catalog_says() {
+    let plan = plan(&with("models: {openai/gpt-4o: {context: 5}}"));
+    let target = plan.target(ProviderId(0), "gpt-4o").unwrap();
+    assert_eq!(target.context, Some(5));
+    assert_eq!(target.price, crate::cost::catalog_price(Some("openai"), "gpt-4o"));
+    assert!(target.price.is_some());
+    assert_eq!(target.tokenizer, crate::tokens::tokenizer_for("openai", "gpt-4o"));
+}
+
+#[test]
+fn rules_stand_by_priority_then_by_the_file_and_disabled_ones_are_left_out() {
+    let rule = |name: &str, more: &str| {
+        format!("    - {{name: {name}, target: openai/x, when: {{field: stream, op: '=', value: true}}{more}}}\n")
+    };
+    let text = with(&format!(
+        "routing:\n  rules:\n{}{}{}{}{}",
+        rule("a", ""),
+        rule("b", ", priority: 5"),
+        rule("off", ", priority: 9, enabled: false"),
+        rule("c", ""),
+        rule("d", ", priority: -1"),
+    ));
+    let plan = plan(&text);
+    let order: Vec<&str> = plan.routing.rules.iter().map(|rule| rule.name.as_str()).collect();
+    assert_eq!(order, ["b", "a", "c", "d"]);
+}
+
+#[test]
+fn conditions_nest_to_a_bound() {
+    let nested = |depth: usize| {
+        let when = "{not: ".repeat(depth) + "{field: stream, op: '=', value: true}" + &"}".repeat(depth);
+        with(&format!("routing: {{rules: [{{name: a, target: openai/x, when: {when}}}]}}"))
+    };
+    assert_eq!(plan(&nested(31)).routing.rules.len(), 1);
+    let told = told(&nested(32));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("found a deeper condition, expected at most 32 levels"), "{told:?}");
+}
+
+#[test]
+fn anchors_are_understood_and_bounded() {
+    let plan_of = plan(&with("aliases:\n  a: &pair [openai/a, openai/b]\n  b: *pair"));
+    assert_eq!(plan_of.alias("a"), plan_of.alias("b"));
+
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..30 {
+        let items = vec![format!("*a{}", level - 1); 10].join(", ");
+        bomb += &format!("a{level}: &a{level} [{items}]\n");
+    }
+    let told = told(&bomb);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].contains("expected at most 100000 values"), "{told:?}");
+}
+
+#[test]
+fn nesting_is_bounded_whatever_it_is_made_of() {
+    for text in ["[".repeat(10_000), "- ".repeat(10_000), "{a: ".repeat(10_000), "? ".repeat(10_000)] {
+        assert_eq!(load(&text, &none_set).unwrap_err().len(), 1, "{}", text.get(..8).unwrap());
+    }
+    let deep: String = (0..2_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    assert_eq!(load(&deep, &none_set).unwrap_err().len(), 1);
+}
+
+#[test]
+fn long_chains_of_aliases_end() {
+    let aliases: String = (0..5_000).map(|n| format!("  a{n}: a{}\n", n + 1)).collect();
+    let told = told(&with(&format!("aliases:\n{aliases}  a5000: openai/x")));
+    assert!(told[0].contains("an alias below 32 others"), "{:?}", told.first());
+}
+
+#[test]
+fn lines_and_columns_count_characters_of_the_file() {
+    let told = told(&with("aliases: {\"größe\": opnai/x}").replace("version", "\u{feff}version"));
+    assert_eq!(told.len(), 1);
+    assert!(told[0].starts_with("3:20: aliases[\"größe\"]: found `opnai/x`"), "{told:?}");
+    let told = super::load("version: 1\r\nproviders: {}\r\nlisten: 5\r\n", &none_set).unwrap_err();
+    assert_eq!((told[0].line, told[0].column, told[1].line, told[1].column), (2, 12, 3, 9));
+}

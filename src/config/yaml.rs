@@ -78,7 +78,11 @@ pub(super) fn parse(text: &str) -> Result<Node, Mistake> {
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
             let found = format!("text that is not YAML ({})", error.info());
-            mistake(place(error.marker()), found, "YAML 1.2; check indentation, quotes and brackets here")
+            mistake(
+                place(error.marker()),
+                found,
+                "YAML 1.2; check indentation, quotes and brackets here and just before",
+            )
         })?;
         builder.event(event, span)?;
     }

@@ -1,14 +1,13 @@
 //! One attempt at one provider: what it is sent, and what its answer is called in the client's format.
 
-use super::headers::{self, HeaderEdits, Headers};
+use super::headers::{HeaderEdits, Headers};
+use super::outgoing::{request_head, write_body};
 use super::stream::{Observer, Pipe};
 use super::{ANSWERED_HEADER, Endpoint, Exchange, Tried};
-use crate::config::{Provider, Target};
+use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
-use crate::formats::splice::{self, Edit};
-use crate::formats::{Format, Incoming, Outgoing, anthropic_messages, openai_chat};
+use crate::formats::{Format, Incoming, anthropic_messages, openai_chat};
 use crate::host::Time;
-use crate::providers::{Auth, glm_bearer};
 use crate::usage::Usage;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -76,6 +75,7 @@ impl Attempt {
             );
             return Err(AttemptError { status: 503, body: borrowed.format.write_error(&error) });
         };
+        borrowed.recount(&target);
         let (edits, wants_body) = request_head(&borrowed, &target, provider, headers, now);
         let ledger = &mut borrowed.ledger;
         ledger.tried.push(Tried { target: target.name.clone(), status: None, began: now, took: None });
@@ -159,9 +159,7 @@ impl Attempt {
             } else {
                 Pipe::translate(spoken, client, &incoming)
             };
-            if !pipe.is_verbatim() {
-                edits.remove("content-length");
-            }
+            edits.remove("content-length");
             edits.set("content-type", "text/event-stream; charset=utf-8".into());
             self.answer = Answer::Stream(Box::new(pipe));
             return AnswerHead::Stream(edits);
@@ -209,88 +207,6 @@ impl Attempt {
     fn provider_format(&self, exchange: &Exchange) -> Format {
         exchange.plan.provider(self.target.provider).map_or(Format::OpenAiChat, |p| p.spec.format)
     }
-}
-
-fn request_head(
-    exchange: &Exchange,
-    target: &Target,
-    provider: &Provider,
-    headers: &Headers,
-    now: Time,
-) -> (HeaderEdits, bool) {
-    let mut edits = HeaderEdits::default();
-    let same = provider.spec.format == exchange.format;
-    for (name, _) in headers.iter() {
-        let other_formats = !same && (name.starts_with("anthropic-") || name.starts_with("openai-"));
-        if !headers::may_leave(name) || other_formats {
-            edits.remove(name);
-        }
-    }
-    let below = match &exchange.endpoint {
-        Endpoint::CountTokens => "/messages/count_tokens",
-        Endpoint::Other { path } => path.as_str(),
-        _ => provider.spec.chat_path,
-    };
-    let query = if same && !exchange.query.is_empty() { format!("?{}", exchange.query) } else { String::new() };
-    edits.set(":path", format!("{}{below}{query}", provider.url.path));
-    edits.set(":authority", provider.url.authority());
-    edits.set("accept-encoding", "identity".into());
-    for (name, value) in provider.spec.headers {
-        if headers.get(name).is_none() || !same {
-            edits.set(name, (*value).to_owned());
-        }
-    }
-    if let Some(key) = &provider.key {
-        match provider.spec.auth {
-            Auth::Bearer => edits.set("authorization", format!("Bearer {}", key.reveal())),
-            Auth::XApiKey => edits.set("x-api-key", key.reveal().to_owned()),
-            Auth::GlmJwt => edits.set("authorization", format!("Bearer {}", glm_bearer(key, now).reveal())),
-        }
-    }
-    let wants_body = match exchange.endpoint {
-        Endpoint::Other { .. } => exchange.model_asked.as_ref().is_some_and(|asked| *asked != target.model),
-        _ => true,
-    };
-    if wants_body {
-        edits.set("content-type", "application/json".into());
-    }
-    // A header that is both removed and set is set.
-    edits.remove.retain(|name| !edits.set.iter().any(|(set, _)| set == name));
-    (edits, wants_body)
-}
-
-fn write_body(exchange: &Exchange, target: &Target, body: &[u8]) -> Result<(Vec<u8>, Vec<String>), ApiError> {
-    let spec = exchange.plan.provider(target.provider).map(|p| p.spec);
-    let Some(spec) = spec else { return Err(ApiError::new(500, "the gateway lost the provider")) };
-    let model = || Edit::Set("model", Value::from(target.model.as_str()).to_string());
-    let request = exchange.request.as_ref();
-    if spec.format == exchange.format || matches!(exchange.endpoint, Endpoint::Other { .. }) {
-        let mut edits = Vec::new();
-        let mut dropped = Vec::new();
-        if exchange.model_asked.as_deref() != Some(target.model.as_str()) {
-            edits.push(model());
-        }
-        if let Some(request) = request {
-            if request.stream && spec.stream_options && !request.include_usage {
-                edits.push(Edit::SetIn("stream_options", "include_usage", "true".into()));
-            }
-            for name in spec.rejects.iter().filter(|name| request.extra.contains_key(**name)) {
-                edits.push(Edit::Remove(name));
-                dropped.push((*name).to_owned());
-            }
-        }
-        let edited =
-            splice::edit(body, &edits).map_err(|_| ApiError::new(400, "the request body is not a JSON object"))?;
-        return Ok((edited, dropped));
-    }
-    let Some(request) = request else { return Err(ApiError::new(500, "the gateway lost the request")) };
-    let outgoing = Outgoing {
-        model: &target.model,
-        default_max_tokens: anthropic_messages::default_max_tokens(&target.model),
-        rejects: spec.rejects,
-    };
-    let written = spec.format.write_request(request, &outgoing)?;
-    Ok((written.body, written.dropped))
 }
 
 fn incoming<'a>(exchange: &'a Exchange, target: &'a Target, began: Time) -> Incoming<'a> {
@@ -346,7 +262,16 @@ fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u
     if !ok {
         let same = spoken == client
             && serde_json::from_slice::<Value>(body).is_ok_and(|v| v.get("error").is_some_and(Value::is_object));
-        let body = if same { None } else { Some(client.write_error(&spoken.read_error(status, body))) };
+        let body = if same {
+            None
+        } else {
+            let mut error = spoken.read_error(status, body);
+            if spoken != client {
+                // The provider's word for the kind of error means nothing in another format.
+                error.provider_type = None;
+            }
+            Some(client.write_error(&error))
+        };
         return Whole { status, content_type: JSON, body };
     }
     if !matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages) {
@@ -367,6 +292,7 @@ fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u
         Ok(answer) => answer,
         Err(error) => {
             let status = if error.status < 400 { 502 } else { error.status };
+            let error = ApiError { status, provider_type: None, ..error };
             return Whole { status, content_type: JSON, body: Some(client.write_error(&error)) };
         }
     };

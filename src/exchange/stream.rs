@@ -5,6 +5,7 @@ use super::attempt::usage_of;
 use crate::formats::canonical::{Answer, ApiError, Part, StopReason, StreamEvent};
 use crate::formats::splice::{self, Edit};
 use crate::formats::{Format, Incoming, ReadStream, WriteStream, sse};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 /// The most bytes of one event. Larger ones end the stream with an error.
@@ -18,6 +19,8 @@ pub struct Pipe {
     reader: Box<dyn ReadStream>,
     writer: Box<dyn WriteStream>,
     how: How,
+    /// Bytes of an event that is not whole yet; the client gets events whole or not at all.
+    tail: Vec<u8>,
     over: bool,
 }
 
@@ -45,67 +48,103 @@ impl Pipe {
 
     fn new(spoken: Format, client: Format, incoming: &Incoming<'_>, how: How) -> Self {
         let (reader, writer) = (spoken.stream_reader(), client.stream_writer(incoming));
-        Self { parser: sse::Parser::new(LARGEST_EVENT), reader, writer, how, over: false }
-    }
-
-    /// Whether bytes pass as they come.
-    pub fn is_verbatim(&self) -> bool {
-        self.how == How::Verbatim
+        let parser = sse::Parser::new(LARGEST_EVENT);
+        Self { parser, reader, writer, how, tail: Vec::new(), over: false }
     }
 
     /// Takes bytes from the provider and gives those for the client.
     pub fn push(&mut self, bytes: &[u8], ends: bool, ledger: &mut Ledger) -> Vec<u8> {
-        let mut out = Vec::with_capacity(if self.is_verbatim() { bytes.len() } else { 0 });
+        let mut out = Vec::new();
         if self.over {
             return out;
         }
-        if self.how == How::Verbatim {
-            out.extend_from_slice(bytes);
-        }
         let (reader, writer, how) = (&mut self.reader, &mut self.writer, self.how);
         let mut events = Vec::new();
-        let mut each = |event: sse::Event<'_>| {
+        let parsed = self.parser.push(bytes, &mut |event| {
             reader.event(&event, &mut events);
             note(&events, ledger);
             match how {
                 How::Verbatim => {}
                 How::HidingUsage => repeat_without_usage(&event, &mut out),
-                How::Translating => events.iter().for_each(|event| writer.write(event, &mut out)),
+                How::Translating => events.iter_mut().for_each(|event| writer.write(foreign(event), &mut out)),
             }
             events.clear();
-        };
-        let mut parsed = self.parser.push(bytes, &mut each);
-        if ends && parsed.is_ok() {
-            parsed = self.parser.finish(&mut each);
+        });
+        if how == How::Verbatim {
+            // What ends an event is three bytes at most, and what was looked at before held none.
+            let from = self.tail.len().saturating_sub(3);
+            self.tail.extend_from_slice(bytes);
+            let whole = whole_events(self.tail.get(from..).unwrap_or_default());
+            let whole = if whole == 0 { 0 } else { whole.saturating_add(from) };
+            out.extend(self.tail.drain(..whole));
         }
         if parsed.is_err() {
             self.over = true;
             let error = ApiError::new(502, "the provider sent an event larger than this gateway takes");
-            events = vec![StreamEvent::Error(error), StreamEvent::End];
-            self.end(&events, ledger, &mut out);
+            self.end(&[StreamEvent::Error(error), StreamEvent::End], ledger, &mut out);
         } else if ends {
             self.over = true;
-            self.reader.finish(&mut events);
-            self.end(&events, ledger, &mut out);
+            self.finish(ledger, &mut out);
         }
         out
     }
 
-    /// The provider's bytes are over; `events` is what its reader still has to say.
+    /// The provider's bytes are over. An event without its end still counts where it is whole but for that; what was
+    /// cut in the middle says nothing.
+    fn finish(&mut self, ledger: &mut Ledger, out: &mut Vec<u8>) {
+        let (reader, how) = (&mut self.reader, self.how);
+        let mut events = Vec::new();
+        // The parser only fails on events that are too large, and this one was not when its last byte came.
+        let _ = self.parser.finish(&mut |event| {
+            let cut = event.data.trim() != "[DONE]" && serde_json::from_str::<IgnoredAny>(event.data).is_err();
+            if cut {
+                return;
+            }
+            let before = events.len();
+            reader.event(&event, &mut events);
+            if how == How::HidingUsage && !failed(events.get(before..).unwrap_or_default()) {
+                repeat_without_usage(&event, out);
+            }
+        });
+        reader.finish(&mut events);
+        events.iter_mut().for_each(|event| {
+            foreign(event);
+        });
+        self.end(&events, ledger, out);
+    }
+
     fn end(&mut self, events: &[StreamEvent], ledger: &mut Ledger, out: &mut Vec<u8>) {
         note(events, ledger);
-        let failed = events.iter().any(|event| matches!(event, StreamEvent::Error(_)));
-        if self.how == How::Translating {
-            events.iter().for_each(|event| self.writer.write(event, out));
-        } else if failed {
-            // A shared format passed as it came, perhaps up to the middle of an event: that one is closed first.
-            out.extend_from_slice(b"\n\n");
-            events
+        match self.how {
+            How::Translating => events.iter().for_each(|event| self.writer.write(event, out)),
+            _ if failed(events) => events
                 .iter()
                 .filter(|event| matches!(event, StreamEvent::Error(_) | StreamEvent::End))
-                .for_each(|event| self.writer.write(event, out));
+                .for_each(|event| self.writer.write(event, out)),
+            _ => out.append(&mut self.tail),
         }
     }
+}
+
+/// An event for a client of another format: the provider's word for a kind of error means nothing there.
+fn foreign(event: &mut StreamEvent) -> &StreamEvent {
+    if let StreamEvent::Error(error) = event {
+        error.provider_type = None;
+    }
+    event
+}
+
+fn failed(events: &[StreamEvent]) -> bool {
+    events.iter().any(|event| matches!(event, StreamEvent::Error(_)))
+}
+
+/// How many bytes at the beginning of `bytes` are whole events, each with the blank line that ends it.
+fn whole_events(bytes: &[u8]) -> usize {
+    let ends = |blank: &[u8]| {
+        let at = bytes.windows(blank.len()).rposition(|window| window == blank);
+        at.map_or(0, |at| at.saturating_add(blank.len()))
+    };
+    ends(b"\n\n").max(ends(b"\n\r\n")).max(ends(b"\r\r"))
 }
 
 /// Writes down what events say of usage, and what was said.

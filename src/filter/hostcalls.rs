@@ -22,6 +22,7 @@ pub(super) enum Level {
 pub(super) enum Source {
     RequestBody = 0,
     ResponseBody = 1,
+    UpstreamData = 3,
     PluginConfiguration = 7,
 }
 
@@ -105,6 +106,12 @@ pub(super) fn buffer(source: Source, most: usize) -> Option<Vec<u8>> {
 pub(super) fn set_buffer(source: Source, size: usize, bytes: &[u8]) -> bool {
     // SAFETY: pointer and length are of one live slice.
     unsafe { proxy_set_buffer_bytes(source as u32, 0, size, bytes.as_ptr(), bytes.len()) == OK }
+}
+
+/// Adds bytes behind the first `size` bytes of a buffer.
+pub(super) fn append_buffer(source: Source, size: usize, bytes: &[u8]) -> bool {
+    // SAFETY: pointer and length are of one live slice.
+    unsafe { proxy_set_buffer_bytes(source as u32, size, 0, bytes.as_ptr(), bytes.len()) == OK }
 }
 
 /// The headers of a message; none where the host has none. Bytes that are no UTF-8 become replacement characters.

@@ -47,6 +47,17 @@ fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
     value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
+/// The call of before there were tools. Some servers (Snowflake's) send every member of a message, the unused ones
+/// with empty values: those say nothing.
+fn function_call(message: &Value) -> Option<&Value> {
+    given(message, "function_call").filter(|call| text(call, "name").is_some() || text(call, "arguments").is_some())
+}
+
+/// Spoken output, or in a request the id that stands for it. Empty values say nothing.
+fn audio(message: &Value) -> Option<&Value> {
+    given(message, "audio").filter(|audio| text(audio, "id").is_some() || text(audio, "data").is_some())
+}
+
 /// Arguments of a call as JSON text. Some servers send the object instead of its text; none at all are `{}`.
 fn arguments(value: Option<&Value>) -> String {
     match value {

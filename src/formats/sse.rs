@@ -190,6 +190,7 @@ mod tests {
     use super::*;
     use base64::Engine as _;
 
+    type Case = (&'static [u8], &'static [(&'static str, &'static str)]);
     type Got = (Vec<(String, String)>, Result<(), SseError>);
 
     fn parse(chunks: &[&[u8]], limit: usize, finish: bool) -> Got {
@@ -224,7 +225,7 @@ mod tests {
 
     #[test]
     fn events_are_read_as_the_standard_says() {
-        let cases: &[(&[u8], &[(&str, &str)])] = &[
+        let cases: &[Case] = &[
             (b"data: a\n\ndata: b\r\rdata: c\r\n\r\n", &[("", "a"), ("", "b"), ("", "c")]),
             (b"data: a\r\ndata: b\rdata: c\n\n", &[("", "a\nb\nc")]),
             (b"\xEF\xBB\xBFdata: a\n\n", &[("", "a")]),
@@ -250,7 +251,7 @@ mod tests {
 
     #[test]
     fn an_event_without_its_blank_line_comes_at_the_end() {
-        let cases: &[(&[u8], &[(&str, &str)])] = &[
+        let cases: &[Case] = &[
             (b"data: a", &[("", "a")]),
             (b"event: x\ndata: a\n", &[("x", "a")]),
             (b"data: a\r", &[("", "a")]),

@@ -1,7 +1,7 @@
-//! The clusters: one per provider, one composite cluster per chain of several targets.
+//! The clusters: three per provider (its HTTP, its hop, its wire; see [`tap`]), one composite cluster per chain of several targets.
 
 use super::listener::buffer_limit;
-use super::{Options, millis, socket, typed};
+use super::{Options, millis, socket, tap, typed};
 use crate::config::{Address, Chain, Plan, Provider};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -11,70 +11,90 @@ const PLENTY: u32 = 100_000;
 
 /// Every cluster.
 pub(super) fn all(plan: &Plan, options: &Options) -> Vec<Value> {
-    let providers = plan.providers.iter().map(|p| provider(p, plan, options));
+    let providers =
+        plan.providers.iter().flat_map(|p| [provider(p, plan), tap::hop_cluster(p, plan), wire(p, plan, options)]);
     let chains = plan.chains.iter().filter(|chain| chain.targets.len() > 1).map(|c| composite(c, plan));
     providers.chain(chains).collect()
 }
 
-fn provider(provider: &Provider, plan: &Plan, options: &Options) -> Value {
-    let stand_in = plan.mock.as_ref().filter(|_| provider.mocked);
-    let (address, tls) = match stand_in {
+/// The cluster that requests go to: HTTP/1.1 to the provider's tap.
+fn provider(provider: &Provider, plan: &Plan) -> Value {
+    let hostname = match stand_in(provider, plan) {
+        Some(mock) => format!("{}:{}", mock.address, mock.port),
+        None => provider.url.authority(),
+    };
+    let http = typed(
+        "envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+        json!({
+            "common_http_protocol_options": {"idle_timeout": "60s"},
+            "explicit_http_config": {"http_protocol_options": {}},
+        }),
+    );
+    json!({
+        "name": provider.cluster,
+        "type": "STATIC",
+        "connect_timeout": millis(plan.timeouts.connect_ms),
+        "per_connection_buffer_limit_bytes": buffer_limit(plan),
+        "circuit_breakers": plenty(),
+        "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http},
+        "transport_socket": tap::transport(),
+        "load_assignment": {
+            "cluster_name": provider.cluster,
+            "endpoints": [{"lb_endpoints": [{
+                "endpoint": {"address": tap::address(&tap::entry(provider)), "hostname": hostname},
+                "metadata": {"filter_metadata": {"conduit": {"provider": provider.name}}},
+            }]}],
+        },
+    })
+}
+
+/// The cluster that has the provider's address: bytes, in TLS where the address says so.
+fn wire(provider: &Provider, plan: &Plan, options: &Options) -> Value {
+    let (address, tls) = match stand_in(provider, plan) {
         Some(mock) => (mock.clone(), false),
         None => (Address { address: provider.url.host.clone(), port: provider.url.port }, provider.url.tls),
     };
     // An IPv6 address stands in brackets in a URL, not in a socket address.
     let bare = address.address.trim_start_matches('[').trim_end_matches(']').to_owned();
-    let ip = bare.parse::<IpAddr>().ok();
-    let hostname =
-        if stand_in.is_some() { format!("{}:{}", address.address, address.port) } else { provider.url.authority() };
-    let socket = socket(&Address { address: bare.clone(), port: address.port });
+    let ip = bare.parse::<IpAddr>().is_ok();
+    let name = tap::wire(provider);
     let mut cluster = json!({
-        "name": provider.cluster,
-        "type": if ip.is_some() { "STATIC" } else { "STRICT_DNS" },
+        "name": name,
+        "type": if ip { "STATIC" } else { "STRICT_DNS" },
         "connect_timeout": millis(plan.timeouts.connect_ms),
-        "per_connection_buffer_limit_bytes": buffer_limit(plan),
-        "circuit_breakers": {"thresholds": [{
-            "max_connections": PLENTY,
-            "max_pending_requests": PLENTY,
-            "max_requests": PLENTY,
-            "max_retries": PLENTY,
-        }]},
+        "circuit_breakers": plenty(),
         "upstream_connection_options": {"tcp_keepalive": {}},
-        "typed_extension_protocol_options": {
-            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": protocol(tls),
-        },
         "load_assignment": {
-            "cluster_name": provider.cluster,
+            "cluster_name": name,
             "endpoints": [{"lb_endpoints": [{
-                "endpoint": {"address": socket, "hostname": hostname},
-                "metadata": {"filter_metadata": {"conduit": {"provider": provider.name}}},
+                "endpoint": {"address": socket(&Address { address: bare.clone(), port: address.port })},
             }]}],
         },
     });
     if let Some(cluster) = cluster.as_object_mut() {
-        if ip.is_none() {
+        if !ip {
             cluster.insert("dns_lookup_family".to_owned(), json!("V4_PREFERRED"));
         }
         if tls {
-            cluster.insert("transport_socket".to_owned(), transport(&bare, ip.is_some(), options));
+            cluster.insert("transport_socket".to_owned(), transport(&bare, ip, options));
         }
     }
     cluster
 }
 
-/// HTTP/2 where TLS lets both sides agree on it, HTTP/1.1 otherwise.
-fn protocol(tls: bool) -> Value {
-    let idle = json!({"idle_timeout": "60s"});
-    let version = if tls {
-        json!({"auto_config": {"http_protocol_options": {}, "http2_protocol_options": {}}})
-    } else {
-        json!({"explicit_http_config": {"http_protocol_options": {}}})
-    };
-    let mut options = json!({"common_http_protocol_options": idle});
-    if let (Some(options), Value::Object(version)) = (options.as_object_mut(), version) {
-        options.extend(version);
-    }
-    typed("envoy.extensions.upstreams.http.v3.HttpProtocolOptions", options)
+/// The mock that takes the provider's place, where one does.
+fn stand_in<'a>(provider: &Provider, plan: &'a Plan) -> Option<&'a Address> {
+    plan.mock.as_ref().filter(|_| provider.mocked)
+}
+
+/// No limit that a gateway would reach.
+pub(super) fn plenty() -> Value {
+    json!({"thresholds": [{
+        "max_connections": PLENTY,
+        "max_pending_requests": PLENTY,
+        "max_requests": PLENTY,
+        "max_retries": PLENTY,
+    }]})
 }
 
 /// TLS that names the provider's host and accepts only a certificate for it.
@@ -86,6 +106,7 @@ fn transport(host: &str, ip: bool, options: &Options) -> Value {
     }
     let mut tls = json!({"common_tls_context": {
         "validation_context": validation,
+        "alpn_protocols": ["http/1.1"],
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2"},
     }});
     if let Some(tls) = tls.as_object_mut().filter(|_| !ip) {

@@ -1,6 +1,6 @@
 //! The listener: HTTP in, both roles of the module, one route for everything.
 
-use super::{Options, millis, socket, typed};
+use super::{Options, millis, socket, tap, typed};
 use crate::config::Plan;
 use serde_json::{Value, json};
 
@@ -40,7 +40,8 @@ pub(super) fn buffer_limit(plan: &Plan) -> u64 {
 
 /// Every listener.
 pub(super) fn all(plan: &Plan, text: &str, options: &Options) -> Vec<Value> {
-    vec![json!({
+    let taps = plan.providers.iter().flat_map(|provider| tap::listeners(provider, plan, options));
+    let front = json!({
         "name": "conduit",
         "address": socket(&plan.listen),
         "per_connection_buffer_limit_bytes": buffer_limit(plan),
@@ -48,7 +49,8 @@ pub(super) fn all(plan: &Plan, text: &str, options: &Options) -> Vec<Value> {
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": connection_manager(plan, text, options),
         }]}],
-    })]
+    });
+    std::iter::once(front).chain(taps).collect()
 }
 
 fn connection_manager(plan: &Plan, text: &str, options: &Options) -> Value {
@@ -94,33 +96,39 @@ fn connection_manager(plan: &Plan, text: &str, options: &Options) -> Value {
 }
 
 /// How long a client may see nothing: every target of the longest chain may use up its time, then the answer its own.
+/// Longer than the hop waits for a provider (see [`tap`]), which ends a silent stream better than this limit does.
 fn longest_silence(plan: &Plan) -> u64 {
     let attempts = plan.chains.iter().map(|chain| chain.targets.len()).max().unwrap_or(1).max(1);
     let attempts = u64::try_from(attempts).unwrap_or(u64::MAX);
-    plan.timeouts.first_byte_ms.saturating_mul(attempts).saturating_add(plan.timeouts.idle_ms)
+    plan.timeouts.first_byte_ms.saturating_mul(attempts).saturating_add(plan.timeouts.idle_ms).saturating_add(10_000)
 }
 
-/// One role of the module. Both name the same machine, so that they share its memory on each worker.
+/// One role of the module as an HTTP filter.
 fn module(role: &str, plan: &Plan, text: &str, options: &Options) -> Value {
+    let mut config = plugin(role, text, plan, options);
+    if let Some(config) = config.as_object_mut() {
+        config.insert("allow_on_headers_stop_iteration".to_owned(), json!(true));
+    }
+    json!({"name": role, "typed_config": typed("envoy.extensions.filters.http.wasm.v3.Wasm", json!({"config": config}))})
+}
+
+/// One role of the module. All name the same machine, so that they share its memory on each worker.
+pub(super) fn plugin(role: &str, text: &str, plan: &Plan, options: &Options) -> Value {
     let variables: Vec<&str> = plan.variables.iter().map(String::as_str).collect();
     json!({
         "name": role,
-        "typed_config": typed("envoy.extensions.filters.http.wasm.v3.Wasm", json!({"config": {
-            "name": role,
-            "root_id": role,
-            "failure_policy": "FAIL_RELOAD",
-            "allow_on_headers_stop_iteration": true,
-            "configuration": typed("google.protobuf.StringValue", json!({"value": text})),
-            "vm_config": {
-                "vm_id": "conduit",
-                "runtime": "envoy.wasm.runtime.v8",
-                "code": {"local": {"filename": options.wasm}},
-                // Envoy keeps a machine whose code and configuration stay the same, with the environment it started
-                // with: naming the variables here gives a document with other variables a machine of its own.
-                "configuration": typed("google.protobuf.StringValue", json!({"value": variables.join(" ")})),
-                "environment_variables": {"host_env_keys": variables},
-            },
-        }})),
+        "root_id": role,
+        "failure_policy": "FAIL_RELOAD",
+        "configuration": typed("google.protobuf.StringValue", json!({"value": text})),
+        "vm_config": {
+            "vm_id": "conduit",
+            "runtime": "envoy.wasm.runtime.v8",
+            "code": {"local": {"filename": options.wasm}},
+            // Envoy keeps a machine whose code and configuration stay the same, with the environment it started
+            // with: naming the variables here gives a document with other variables a machine of its own.
+            "configuration": typed("google.protobuf.StringValue", json!({"value": variables.join(" ")})),
+            "environment_variables": {"host_env_keys": variables},
+        },
     })
 }
 
@@ -157,7 +165,6 @@ fn routes(plan: &Plan) -> Value {
                         // The gateway role sets `x-envoy-max-retries` to what the request's chain has left.
                         "num_retries": 0,
                         "per_try_timeout": millis(plan.timeouts.first_byte_ms),
-                        "per_try_idle_timeout": millis(plan.timeouts.idle_ms.max(plan.timeouts.first_byte_ms)),
                         "retry_back_off": {"base_interval": "0.005s", "max_interval": "0.050s"},
                     },
                 },

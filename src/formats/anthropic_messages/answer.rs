@@ -22,8 +22,16 @@ pub(super) struct Counts {
 
 impl Counts {
     pub(super) fn read(usage: &Value) -> Self {
-        let number = |name: &str| usage.get(name).and_then(Value::as_u64);
         let of = |group: &str, name: &str| usage.get(group).and_then(|g| g.get(name)).and_then(Value::as_u64);
+        // Compacting the context beforehand is billed too, but not in the totals
+        // (<https://platform.claude.com/docs/en/build-with-claude/compaction>, 2026-11-21).
+        let iterations = usage.get("iterations").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let compactions = || iterations.iter().filter(|i| i.get("type").is_some_and(|kind| kind == "compaction"));
+        let number = |name: &str| {
+            let total = usage.get(name).and_then(Value::as_u64)?;
+            let before = compactions().filter_map(|iteration| iteration.get(name).and_then(Value::as_u64));
+            Some(before.fold(total, u64::saturating_add))
+        };
         let short = of("cache_creation", "ephemeral_5m_input_tokens");
         let long = of("cache_creation", "ephemeral_1h_input_tokens");
         let by_lifetime = short.or(long).map(|_| short.unwrap_or(0).saturating_add(long.unwrap_or(0)));

@@ -105,11 +105,11 @@ pub(super) fn mask(message: &str) -> String {
     }
 }
 
-/// The error object, as a body or the data of an `error` event.
+/// The error object, as a body or the data of an `error` event. The kind chooses the word: other formats use some of the
+/// same words more broadly (OpenAI calls a wrong key an `invalid_request_error`).
 pub(super) fn write(error: &ApiError) -> Value {
-    let own = error.provider_type.as_deref().filter(|word| WORDS.iter().any(|(known, ..)| known == word));
-    let of_kind = WORDS.iter().find(|(_, kind, _)| *kind == error.kind).map(|(word, ..)| *word);
+    let word = WORDS.iter().find(|(_, kind, _)| *kind == error.kind).map(|(word, ..)| *word);
     // Only `Conflict` has no word of its own here.
-    let word = own.or(of_kind).unwrap_or("invalid_request_error");
+    let word = word.unwrap_or("invalid_request_error");
     json!({"type": "error", "error": {"type": word, "message": mask(&error.message)}})
 }

@@ -61,6 +61,10 @@ fn check_extra(draft: &mut Draft<'_>) -> Result<(), RequestError> {
             }
             "audio" => return refuse("this provider answers with text only"),
             "functions" | "function_call" => return refuse("this provider knows `tools` only"),
+            "tool_choice" => return refuse("this provider chooses among all tools, or must call one or none"),
+            "response_format" => return refuse("this provider's output follows a JSON Schema or nothing"),
+            // Said again in the canonical form.
+            "thinking" | "reasoning" | "enable_thinking" if request.reasoning.is_some() => {}
             "web_search_options" => return refuse("this provider's web search is asked for in another way"),
             "top_logprobs" | "logit_bias" | "modalities" | "stream_options" => {}
             "frequency_penalty" | "presence_penalty" if zero => {}
@@ -128,42 +132,46 @@ fn write_thinking(draft: &mut Draft<'_>, conversation: &Conversation) -> bool {
         Some(_) if draft.native && draft.body.contains_key("thinking") => return true,
         Some(reasoning) => reasoning,
     };
-    let (thinking, effort) = match reasoning {
-        Reasoning::Off => {
+    let ability = draft.abilities.thinking;
+    let asked = match reasoning {
+        Reasoning::Off if draft.native || ability == Thinking::Adaptive => {
             draft.set("thinking", json!({"type": "disabled"}));
             return false;
         }
-        Reasoning::Budget(tokens) => (json!({"type": "enabled", "budget_tokens": tokens}), None),
-        Reasoning::Adaptive => (json!({"type": "adaptive"}), None),
+        // Models that take budgets do not think unasked.
+        Reasoning::Off => return false,
+        Reasoning::Budget(tokens) if draft.native => Some((json!({"type": "enabled", "budget_tokens": tokens}), None)),
+        Reasoning::Adaptive if draft.native => Some((json!({"type": "adaptive"}), None)),
         Reasoning::Effort(effort) if effort == "none" || effort == "minimal" => return false,
-        Reasoning::Effort(effort) => {
-            let forced = matches!(draft.request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
-            let refused = match draft.abilities.thinking {
-                Thinking::No => true,
-                Thinking::Budget => {
-                    forced || conversation.ends_with_assistant() || conversation.calls_without_thinking()
-                }
-                Thinking::Adaptive => forced || conversation.ends_with_assistant(),
+        _ if refuses_thinking(draft, conversation) => None,
+        Reasoning::Adaptive if ability == Thinking::Adaptive => Some((json!({"type": "adaptive"}), None)),
+        reasoning if ability == Thinking::Adaptive => {
+            let effort = match reasoning {
+                Reasoning::Effort(effort) if effort == "xhigh" && !draft.abilities.xhigh => "high",
+                Reasoning::Effort(effort) => effort,
+                Reasoning::Budget(..2048) => "low",
+                Reasoning::Budget(..4096) | Reasoning::Adaptive | Reasoning::Off => "medium",
+                Reasoning::Budget(_) => "high",
             };
-            let asked = if refused {
-                None
-            } else if draft.abilities.thinking == Thinking::Adaptive {
-                let effort = match effort.as_str() {
-                    "xhigh" if !draft.abilities.xhigh => "high",
-                    effort => effort,
-                };
-                Some((json!({"type": "adaptive"}), Some(effort.to_owned())))
-            } else {
-                fit_budget(draft, effort).map(|n| (json!({"type": "enabled", "budget_tokens": n}), None))
-            };
-            match asked {
-                Some(asked) => asked,
-                None => {
-                    draft.note("reasoning_effort");
-                    return false;
-                }
-            }
+            Some((json!({"type": "adaptive"}), Some(effort.to_owned())))
         }
+        reasoning => {
+            let budget = match reasoning {
+                Reasoning::Budget(tokens) => *tokens,
+                Reasoning::Effort(effort) => match effort.as_str() {
+                    "low" => LEAST_BUDGET,
+                    "medium" => 2048,
+                    "xhigh" => 8192,
+                    _ => 4096,
+                },
+                Reasoning::Adaptive | Reasoning::Off => 2048,
+            };
+            fit_budget(draft, budget).map(|tokens| (json!({"type": "enabled", "budget_tokens": tokens}), None))
+        }
+    };
+    let Some((thinking, effort)) = asked else {
+        draft.note(if matches!(reasoning, Reasoning::Effort(_)) { "reasoning_effort" } else { "thinking" });
+        return false;
     };
     draft.set("thinking", thinking);
     if let Some(effort) = effort {
@@ -172,15 +180,22 @@ fn write_thinking(draft: &mut Draft<'_>, conversation: &Conversation) -> bool {
     true
 }
 
-/// The budget for an effort, below `max_tokens`; `None` where none fits. Where the client set no limit, the answer gets
-/// its default room beside the thinking.
-fn fit_budget(draft: &mut Draft<'_>, effort: &str) -> Option<u64> {
-    let budget: u64 = match effort {
-        "low" => LEAST_BUDGET,
-        "medium" => 2048,
-        "xhigh" => 8192,
-        _ => 4096,
-    };
+/// Whether thinking would be refused: by the model, with a forced call, after an assistant turn to go on from, or in the
+/// middle of calls whose thinking is not there.
+fn refuses_thinking(draft: &Draft<'_>, conversation: &Conversation) -> bool {
+    let forced = matches!(draft.request.tool_choice, Some(ToolChoice::Required | ToolChoice::Named(_)));
+    let common = forced || conversation.ends_with_assistant();
+    match draft.abilities.thinking {
+        Thinking::No => true,
+        Thinking::Budget => common || conversation.calls_without_thinking(),
+        Thinking::Adaptive => common,
+    }
+}
+
+/// The budget, below `max_tokens`; `None` where none fits. Where the client set no limit, the answer gets its default
+/// room beside the thinking.
+fn fit_budget(draft: &mut Draft<'_>, budget: u64) -> Option<u64> {
+    let budget = budget.max(LEAST_BUDGET);
     match draft.request.max_tokens {
         Some(limit) => Some(budget.min(limit.saturating_sub(1))).filter(|budget| *budget >= LEAST_BUDGET),
         None => {

@@ -23,6 +23,8 @@ struct Turn {
 pub(super) fn write(draft: &mut Draft<'_>) -> Result<Conversation, RequestError> {
     let mut conversation = Conversation::default();
     let request = draft.request;
+    // How many of the system blocks stand after every other turn.
+    let mut trailing: usize = 0;
     for (i, message) in request.messages.iter().enumerate() {
         if message.name.is_some() {
             draft.note("name");
@@ -31,22 +33,31 @@ pub(super) fn write(draft: &mut Draft<'_>) -> Result<Conversation, RequestError>
         match message.role {
             // Newer models take system turns between others; only who speaks this format can know whether one does.
             Role::System | Role::Developer if !draft.native || conversation.turns.is_empty() => {
+                trailing = trailing.saturating_add(blocks.len());
                 conversation.system.extend(blocks);
             }
             Role::System | Role::Developer => conversation.push("system", blocks),
-            Role::User => conversation.push("user", blocks),
-            Role::Assistant => conversation.push("assistant", blocks),
+            Role::User | Role::Assistant => {
+                trailing = if blocks.is_empty() { trailing } else { 0 };
+                conversation.push(if message.role == Role::User { "user" } else { "assistant" }, blocks);
+            }
         }
     }
     if !draft.native {
         conversation.put_results_first();
     }
-    // A conversation of instructions alone is allowed elsewhere; here somebody must ask.
-    if conversation.turns.is_empty()
-        && let Some(last) = conversation.system.pop()
-    {
+    // Instructions alone, or after the model's last turn, are what it shall answer; here only a user's turn says that.
+    // (Moved to the top they would leave the model to go on from its own words.)
+    let asks = match conversation.turns.last() {
+        None => trailing.min(1),
+        Some(turn) if turn.role == "assistant" && !draft.native => trailing,
+        Some(_) => 0,
+    };
+    if asks > 0 {
+        let at = conversation.system.len().saturating_sub(asks);
+        let blocks = conversation.system.split_off(at);
+        conversation.push("user", blocks);
         draft.note("messages.role");
-        conversation.push("user", vec![last]);
     }
     conversation.trim_end();
     if conversation.turns.is_empty() {

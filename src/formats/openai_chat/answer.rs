@@ -5,7 +5,7 @@ use super::super::{Format, Incoming};
 use super::error::{body_error, cut, mask};
 use super::parts::{read_content, reasoning};
 use super::usage::{read_body_usage, write_usage};
-use super::{arguments, given, read_stop, text, write_stop};
+use super::{arguments, audio, function_call, given, read_stop, text, write_stop};
 use serde_json::{Map, Value, json};
 
 /// Top-level members with a field of their own, or that only their provider understands.
@@ -57,7 +57,7 @@ fn read_choice(choice: &Value) -> Result<Choice, ApiError> {
     if let Some(refusal) = text(message, "refusal") {
         parts.push(Part::Refusal(refusal.to_owned()));
     }
-    if let Some(audio) = given(message, "audio") {
+    if let Some(audio) = audio(message) {
         parts.push(Part::Unknown { format: Format::OpenAiChat, value: json!({"type": "audio", "audio": audio}) });
     }
     let called = parts.len();
@@ -65,7 +65,7 @@ fn read_choice(choice: &Value) -> Result<Choice, ApiError> {
     for (i, call) in listed.enumerate() {
         parts.push(read_call(call, i));
     }
-    if let Some(call) = given(message, "function_call") {
+    if let Some(call) = function_call(message) {
         parts.push(read_call(&json!({"function": call}), 0));
     }
     let calls = parts.len() > called;

@@ -5,7 +5,7 @@ use super::super::canonical::{
 };
 use super::super::{Format, RequestError};
 use super::parts::{read_content, reasoning};
-use super::{arguments, given, kind_of, text};
+use super::{arguments, audio, function_call, given, kind_of, text};
 use serde_json::{Map, Number, Value};
 
 fn wrong(param: impl Into<String>, found: &Value, expected: &str) -> RequestError {
@@ -335,7 +335,7 @@ fn assistant(message: &Value, content: Vec<Part>, i: usize, legacy: &mut Legacy)
     if let Some(refusal) = text(message, "refusal") {
         parts.push(Part::Refusal(refusal.to_owned()));
     }
-    if let Some(audio) = given(message, "audio") {
+    if let Some(audio) = audio(message) {
         parts.push(Part::Unknown {
             format: Format::OpenAiChat,
             value: serde_json::json!({"type": "audio", "audio": audio}),
@@ -347,7 +347,7 @@ fn assistant(message: &Value, content: Vec<Part>, i: usize, legacy: &mut Legacy)
             parts.push(tool_call(call, &format!("{param}[{j}]"))?);
         }
     }
-    if let Some(call) = given(message, "function_call") {
+    if let Some(call) = function_call(message) {
         let Some(name) = text(call, "name") else {
             return Err(RequestError::new(format!("{at}.function_call.name"), "missing; expected the function's name"));
         };

@@ -174,16 +174,22 @@ fn write_reasoning(
         }
         return;
     }
+    let off = *reasoning == Reasoning::Off || *reasoning == Reasoning::Effort("none".to_owned());
+    if off {
+        // Other models that reason cannot be told not to; the rest do not anyway.
+        if effort == Effort::Switch {
+            put("thinking", json!({"type": "disabled"}));
+        }
+        return;
+    }
     let word = match reasoning {
         Reasoning::Effort(word) => match word.as_str() {
-            "none" | "minimal" | "low" => "low",
+            "minimal" | "low" => "low",
             "medium" => "medium",
             _ => "high",
         },
         Reasoning::Budget(budget) => effort_of_budget(*budget),
-        Reasoning::Adaptive => "",
-        Reasoning::Off if effort == Effort::Switch => return put("thinking", json!({"type": "disabled"})),
-        Reasoning::Off => return,
+        Reasoning::Adaptive | Reasoning::Off => "",
     };
     match effort {
         Effort::Switch => put("thinking", json!({"type": "enabled"})),

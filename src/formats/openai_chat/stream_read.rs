@@ -7,7 +7,7 @@ use super::super::{ReadStream, sse};
 use super::error::{body_error, cut, mask};
 use super::parts::{reasoning, thinking_text};
 use super::usage::{read_body_usage, whole};
-use super::{given, read_stop, text};
+use super::{function_call, given, read_stop, text};
 use crate::usage::Usage;
 use calls::Calls;
 use serde_json::Value;
@@ -175,7 +175,7 @@ fn read_delta(choice: u64, delta: &Value, answer: &str, calls: &mut Calls, out: 
         let function = call.get("function").unwrap_or(&Value::Null);
         calls.piece(choice, answer, call.get("index").and_then(whole), text(call, "id"), function, out);
     }
-    if let Some(function) = given(delta, "function_call") {
+    if let Some(function) = function_call(delta) {
         // The one call of before there were tools: its pieces belong together.
         calls.piece(choice, answer, Some(0), None, function, out);
     }

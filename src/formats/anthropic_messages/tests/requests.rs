@@ -318,6 +318,21 @@ fn instructions_alone_become_a_question() {
     let (body, dropped) = write_for("c", &foreign(vec![message(Role::System, vec![text("Say hi.")])]));
     assert_eq!((&body["messages"], &body["system"]), (&json!([{"role": "user", "content": "Say hi."}]), &Value::Null));
     assert_eq!(dropped, ["messages.role"]);
+    // Also where they come last, after the model's turn: it must not go on from its own words.
+    let (body, dropped) = write_for(
+        "c",
+        &foreign(vec![
+            message(Role::System, vec![text("One.")]),
+            message(Role::User, vec![text("Hi")]),
+            message(Role::Assistant, vec![text("Hello")]),
+            message(Role::System, vec![text("Two.")]),
+        ]),
+    );
+    let turns = json!([
+        {"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}, {"role": "user", "content": "Two."},
+    ]);
+    assert_eq!((&body["system"], &body["messages"]), (&json!("One."), &turns));
+    assert_eq!(dropped, ["messages.role"]);
 }
 
 #[test]
@@ -362,6 +377,7 @@ fn what_cannot_be_said_is_refused() {
         (with(json!({"top_logprobs": 3})), "top_logprobs", "log probabilities"),
         (with(json!({"logit_bias": {"5": 1}})), "logit_bias", "bias"),
         (with(json!({"modalities": ["text", "audio"]})), "modalities", "text only"),
+        (with(json!({"tool_choice": {"type": "allowed_tools"}})), "tool_choice", "among all tools"),
         (with(json!({"functions": []})), "functions", "`tools`"),
         (with(json!({"web_search_options": {}})), "web_search_options", "web search"),
         (tool("web_search_preview"), "tools[0]", "`web_search_preview`"),
@@ -435,7 +451,7 @@ fn effort_becomes_thinking() {
     let on = |n: u64| json!({"type": "enabled", "budget_tokens": n});
     let free = json!({"type": "adaptive"});
     // Model, effort, the client's limit; thinking, effort, limit, notes.
-    let cases: [(&str, &str, Option<u64>, Value, Value, u64, &[&str]); 11] = [
+    let cases = [
         (old, "high", None, Value::Null, Value::Null, 4096, note),
         (budget, "none", None, Value::Null, Value::Null, 4096, none),
         (budget, "minimal", None, Value::Null, Value::Null, 4096, none),
@@ -456,6 +472,25 @@ fn effort_becomes_thinking() {
             (body["max_tokens"].as_u64(), dropped),
             (Some(limit), notes.iter().map(|n| n.to_string()).collect())
         );
+    }
+    // Other ways to ask, as clients of other formats have them.
+    let cases = [
+        (old, Reasoning::Adaptive, Value::Null, Value::Null, &["thinking"][..]),
+        (budget, Reasoning::Adaptive, on(2048), Value::Null, none),
+        (budget, Reasoning::Budget(10), on(1024), Value::Null, none),
+        (budget, Reasoning::Off, Value::Null, Value::Null, none),
+        (adaptive, Reasoning::Adaptive, json!({"type": "adaptive"}), Value::Null, none),
+        (adaptive, Reasoning::Budget(3000), json!({"type": "adaptive"}), json!("medium"), none),
+        (adaptive, Reasoning::Off, json!({"type": "disabled"}), Value::Null, none),
+    ];
+    for (model, reasoning, thinking, config, notes) in cases {
+        let (body, dropped) = write_for(model, &ChatRequest { reasoning: Some(reasoning.clone()), ..hi() });
+        assert_eq!(
+            (&body["thinking"], &body["output_config"]["effort"]),
+            (&thinking, &config),
+            "{model} {reasoning:?}"
+        );
+        assert_eq!(dropped, notes, "{model} {reasoning:?}");
     }
     // Where thinking is refused, it is left out.
     let forced = ChatRequest { tools: vec![function("f")], tool_choice: Some(ToolChoice::Required), ..hi() };
@@ -479,15 +514,16 @@ fn effort_becomes_thinking() {
 #[test]
 fn sampling_fits_the_model() {
     let number = |n: Option<f64>| n.and_then(serde_json::Number::from_f64);
-    let cases: [(&str, Option<&str>, Option<f64>, Option<f64>, Value, &[&str]); 8] = [
-        ("claude-3-haiku", None, Some(0.2), Some(0.5), json!({"temperature": 0.2, "top_p": 0.5}), &[]),
-        ("claude-sonnet-4-5", None, Some(0.2), Some(0.5), json!({"temperature": 0.2}), &["top_p"]),
-        ("claude-sonnet-4-5", None, Some(1.0), Some(0.5), json!({"top_p": 0.5}), &[]),
-        ("claude-sonnet-4-5", None, Some(1.0), Some(1.0), json!({"temperature": 1.0}), &[]),
-        ("claude-sonnet-4-5", Some("low"), Some(0.2), Some(0.5), json!({}), &["temperature", "top_p"]),
-        ("claude-sonnet-4-5", Some("low"), Some(1.0), Some(0.95), json!({"top_p": 0.95}), &[]),
-        ("claude-opus-4-8", None, Some(0.2), Some(0.5), json!({}), &["temperature", "top_p"]),
-        ("claude-opus-4-8", None, Some(1.0), Some(1.0), json!({}), &[]),
+    let none: &[&str] = &[];
+    let cases = [
+        ("claude-3-haiku", None, Some(0.2), Some(0.5), json!({"temperature": 0.2, "top_p": 0.5}), none),
+        ("claude-sonnet-4-5", None, Some(0.2), Some(0.5), json!({"temperature": 0.2}), &["top_p"][..]),
+        ("claude-sonnet-4-5", None, Some(1.0), Some(0.5), json!({"top_p": 0.5}), none),
+        ("claude-sonnet-4-5", None, Some(1.0), Some(1.0), json!({"temperature": 1.0}), none),
+        ("claude-sonnet-4-5", Some("low"), Some(0.2), Some(0.5), json!({}), &["temperature", "top_p"][..]),
+        ("claude-sonnet-4-5", Some("low"), Some(1.0), Some(0.95), json!({"top_p": 0.95}), none),
+        ("claude-opus-4-8", None, Some(0.2), Some(0.5), json!({}), &["temperature", "top_p"][..]),
+        ("claude-opus-4-8", None, Some(1.0), Some(1.0), json!({}), none),
     ];
     for (model, effort, temperature, top_p, expected, notes) in cases {
         let request = ChatRequest {

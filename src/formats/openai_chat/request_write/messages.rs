@@ -20,11 +20,34 @@ pub(super) fn write(request: &ChatRequest, native: bool, dropped: &mut Dropped) 
             Role::System => writer.plain("system", message, &at)?,
             Role::Developer => writer.plain("developer", message, &at)?,
             Role::User => writer.user(message, &at)?,
-            Role::Assistant => writer.assistant(message, &at)?,
+            Role::Assistant if !native && i.checked_sub(1).is_some_and(|i| calls(request.messages.get(i))) => {
+                // Said with the message before.
+            }
+            Role::Assistant => {
+                let mut turn = message.clone();
+                let mut next = i.saturating_add(1);
+                // Anthropic takes several messages of one turn together. Here the results must stand behind their calls
+                // at once, so a turn that goes on after a call is one message.
+                while !native && calls(request.messages.get(next.saturating_sub(1))) {
+                    match request.messages.get(next) {
+                        Some(more) if more.role == Role::Assistant => turn.parts.extend(more.parts.iter().cloned()),
+                        _ => break,
+                    }
+                    next = next.saturating_add(1);
+                }
+                writer.assistant(&turn, &at)?;
+            }
         }
     }
     writer.flush();
     Ok(writer.out)
+}
+
+/// Whether it is the model's message and calls a tool.
+fn calls(message: Option<&Message>) -> bool {
+    message.is_some_and(|message| {
+        message.role == Role::Assistant && message.parts.iter().any(|part| matches!(part, Part::ToolCall(_)))
+    })
 }
 
 struct Writer<'a> {

@@ -1,0 +1,146 @@
+//! The end of the path: the answer that the client sees, and how the exchange ended.
+
+use super::{ANSWERED_HEADER, Endpoint, Exchange, HeaderEdits, Headers, headers, known_word, reason_text};
+use crate::formats::canonical::ApiError;
+use crate::host::Time;
+use crate::report::{Outcome, Record};
+use crate::tokens::{self, Tokenizer};
+use crate::usage::Known;
+
+/// What the gateway shall do with an answer's headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnswerEdits {
+    /// Header edits.
+    pub headers: HeaderEdits,
+    /// The whole body to put in place of what comes: Envoy's own error, in the client's format.
+    pub body: Option<Vec<u8>>,
+}
+
+impl Exchange {
+    /// Takes the headers of the answer that the client will see.
+    pub fn answer_head(&mut self, headers: &Headers, now: Time) -> AnswerEdits {
+        let status = headers.get(":status").and_then(|s| s.parse().ok()).unwrap_or(0);
+        self.status = Some(status);
+        let mut edits = HeaderEdits::default();
+        edits.remove(ANSWERED_HEADER);
+        let mut body = None;
+        if self.replied.is_none() && headers.get(ANSWERED_HEADER).is_none() {
+            // Envoy's own words: no provider answered.
+            self.local_failure = true;
+            let error = self.unreachable(status);
+            let text = self.format.write_error(&error);
+            edits.set(":status", error.status.to_string());
+            edits.set("content-type", "application/json".into());
+            edits.set("content-length", text.len().to_string());
+            self.status = Some(error.status);
+            body = Some(text);
+        }
+        // Each vendor's SDK looks for the request id under its own vendor's name.
+        for name in ["x-request-id", "request-id"] {
+            if let Some(id) = self.request_id.as_deref().filter(|_| headers.get(name).is_none()) {
+                edits.set(name, headers::value(id));
+            }
+        }
+        self.name_decision(&mut edits);
+        if self.first_byte.is_none() && !self.ledger.streamed {
+            self.first_byte = Some(now);
+        }
+        AnswerEdits { headers: edits, body }
+    }
+
+    fn name_decision(&self, edits: &mut HeaderEdits) {
+        if let Some(decision) = &self.decision {
+            let target = self.ledger.answered.as_ref().or_else(|| decision.targets.first());
+            if let Some(target) = target {
+                edits.set("x-conduit-target", headers::value(&target.name));
+            }
+            edits.set("x-conduit-reason", headers::value(&reason_text(&decision.reason)));
+            edits.set("x-conduit-attempts", self.ledger.tried.len().to_string());
+        }
+        if let Some(count) = self.counted {
+            edits.set("x-conduit-tokens", count.tokens.0.to_string());
+            edits.set("x-conduit-tokens-known", known_word(count.known).to_owned());
+        }
+        let whole = !self.ledger.streamed && self.status.is_some_and(|s| (200..300).contains(&s));
+        if whole && self.decision.is_some() && !self.ledger.usage.is_empty() {
+            let cost = self.cost().map_or_else(|| "unpriced".to_owned(), |usd| usd.to_string());
+            edits.set("x-conduit-cost-usd", cost);
+        }
+    }
+
+    fn unreachable(&self, status: u16) -> ApiError {
+        let tried: Vec<&str> = self.ledger.tried.iter().map(|t| t.target.as_str()).collect();
+        let targets = if tried.is_empty() {
+            self.decision.iter().flat_map(|d| &d.targets).map(|t| t.name.as_str()).collect()
+        } else {
+            tried
+        };
+        let (status, what) = match status {
+            504 | 408 => (504, "did not answer in time"),
+            413 => (413, "sent an answer larger than this gateway takes"),
+            _ => (503, "could not be reached"),
+        };
+        let code = if status == 504 { "provider_timeout" } else { "provider_unreachable" };
+        ApiError::new(status, format!("{} {what}; try again later", targets.join(", "))).with_code(code)
+    }
+
+    /// Takes a piece of the answer's body on its way to the client.
+    pub fn answer_body(&mut self, bytes: usize, ends: bool, now: Time) {
+        if bytes > 0 && self.first_byte.is_none() {
+            self.first_byte = Some(now);
+        }
+        self.answer_ended |= ends;
+    }
+
+    /// The answer ended without a body (or with trailers).
+    pub fn answer_ended(&mut self) {
+        self.answer_ended = true;
+    }
+
+    /// Whether this exchange is to be recorded: all are but health checks.
+    pub fn is_recorded(&self) -> bool {
+        self.endpoint != Endpoint::Health
+    }
+
+    /// The exchange is over. `details` is Envoy's word for how the response ended (`response.code_details`).
+    pub fn finish(&mut self, details: &str, now: Time) -> Record {
+        let mut known = Known::Reported;
+        if self.ledger.usage.output.is_none() && !self.ledger.said.is_empty() {
+            // The client hung up, or the provider did not report: what was said counts, by our own count.
+            let tokenizer = self.ledger.answered.as_ref().map_or(Tokenizer::O200k, |t| t.tokenizer);
+            let said = tokens::count_text(tokenizer, &self.ledger.said);
+            self.ledger.usage.output = Some(said.tokens);
+            known = Known::Estimated;
+            if self.ledger.usage.input.is_none() {
+                self.ledger.usage.input = self.counted.map(|c| c.tokens);
+            }
+        }
+        let outcome = self.outcome(details);
+        Record::of(self, outcome, known, now)
+    }
+
+    fn outcome(&self, details: &str) -> Outcome {
+        let status = self.status.or(self.replied).unwrap_or(0);
+        if self.replied.is_some() {
+            return if status < 400 { Outcome::Ok } else { Outcome::Refused };
+        }
+        if self.local_failure {
+            return if status == 504 { Outcome::Timeout } else { Outcome::Unreachable };
+        }
+        if !self.answer_ended {
+            let provider_died = details.contains("upstream_reset") || details.contains("upstream_response_timeout");
+            return if provider_died { Outcome::Cut } else { Outcome::ClientGone };
+        }
+        match status {
+            _ if self.ledger.cut => Outcome::Cut,
+            200..=399 => Outcome::Ok,
+            _ => Outcome::ProviderError,
+        }
+    }
+
+    /// What it cost, as far as known: nothing where nothing was used.
+    pub fn cost(&self) -> Option<crate::cost::Usd> {
+        let price = self.ledger.answered.as_ref()?.price.as_ref()?;
+        crate::cost::cost_at(price, &self.ledger.usage, self.began)
+    }
+}

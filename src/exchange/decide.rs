@@ -1,0 +1,72 @@
+//! Counting and routing a request.
+
+use super::{Headers, headers};
+use crate::admit::Caller;
+use crate::config::{Plan, Target};
+use crate::formats::canonical::{ApiError, ChatRequest};
+use crate::route::{self, Decision, Facts, RouteError};
+use crate::tokens;
+use crate::usage::Count;
+use std::sync::Arc;
+
+/// Counts and routes a request: what the filter does and `conduit explain` shows. `explain` asks for the reasons why
+/// other rules did not apply.
+pub fn decide(
+    plan: &Plan,
+    request: &ChatRequest,
+    endpoint: &str,
+    caller: &Caller,
+    headers: &Headers,
+    explain: bool,
+) -> Result<(Decision, Count), RouteError> {
+    // Rules may look at the number of tokens before a target is known. It is counted with the vocabulary of the model
+    // asked for where that is known, and again with that of the target where it differs.
+    let asked = asked_target(plan, &request.model)
+        .map_or_else(|| tokens::tokenizer_for("openai", &request.model), |target| target.tokenizer);
+    let count = tokens::count_request(asked, &request.model, request);
+    let header = |name: &str| headers.get(name).map(str::to_owned);
+    let facts = Facts { request, tokens: count.tokens.0, endpoint, header: &header, caller };
+    let decision = route::decide(plan, &facts, explain)?;
+    let count = match decision.targets.first() {
+        Some(target) if target.tokenizer != asked || target.model != request.model => {
+            tokens::count_request(target.tokenizer, &target.model, request)
+        }
+        _ => count,
+    };
+    Ok((decision, count))
+}
+
+/// The first target of an alias, or the `provider/model` that a request names.
+fn asked_target(plan: &Plan, model: &str) -> Option<Arc<Target>> {
+    if let Some(chain) = plan.alias(model).and_then(|id| plan.chain(id)) {
+        return chain.targets.first().cloned();
+    }
+    let (provider, model) = model.split_once('/')?;
+    let (id, _) = plan.provider_named(provider)?;
+    plan.target(id, model)
+}
+
+pub(super) fn route_error(error: RouteError) -> ApiError {
+    match error {
+        RouteError::UnknownModel { model, near } => {
+            let hint = if near.is_empty() {
+                "GET /v1/models lists what is configured".to_owned()
+            } else {
+                format!("near names: {}", near.join(", "))
+            };
+            ApiError::new(404, format!("no configured provider serves the model `{}`; {hint}", headers::value(&model)))
+                .with_code("model_not_found")
+                .with_param("model")
+        }
+        RouteError::Ambiguous { model, candidates } => ApiError::new(
+            400,
+            format!(
+                "several configured providers know the model `{}`; name one: {}",
+                headers::value(&model),
+                candidates.join(", ")
+            ),
+        )
+        .with_code("model_ambiguous")
+        .with_param("model"),
+    }
+}
