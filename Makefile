@@ -60,7 +60,7 @@ unit: ## unit tests, golden vectors, configuration mistakes (native)
 
 .PHONY: wasm-test
 wasm-test: build ## scripted exchanges on the built conduit.wasm in a native host
-	@cargo test --quiet --test wasm
+	@cargo test --quiet --package conduit-wasm
 
 .PHONY: pure
 pure: targets $(TOOLS)/bin/wasm-bindgen-test-runner node ## the pure core's tests, compiled to wasm, under Node
