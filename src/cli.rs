@@ -18,13 +18,11 @@ use std::fmt;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// Why a verb failed; each kind has its exit code, which `conduit --help` documents.
+/// Why a verb failed; each kind has its exit code, which `conduit --help` documents. Code 2, wrong usage, is clap's own.
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// The configuration or the request has mistakes; they were printed already. Exit code 1.
     Mistakes,
-    /// The arguments make no sense together. Exit code 2.
-    Usage(String),
     /// Something on this machine is missing or in the way. Exit code 3.
     Machine(String),
     /// Envoy ended unexpectedly. Exit code 4.
@@ -35,7 +33,6 @@ impl Failure {
     fn code(&self) -> u8 {
         match self {
             Failure::Mistakes => 1,
-            Failure::Usage(_) => 2,
             Failure::Machine(_) => 3,
             Failure::Envoy(_) => 4,
         }
@@ -46,7 +43,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Mistakes => Ok(()),
-            Failure::Usage(why) | Failure::Machine(why) | Failure::Envoy(why) => f.write_str(why),
+            Failure::Machine(why) | Failure::Envoy(why) => f.write_str(why),
         }
     }
 }

@@ -187,6 +187,14 @@ pub(super) struct Completions {
     pub shell: clap_complete::Shell,
 }
 
+/// `NAME:VALUE`
+fn header(text: &str) -> Result<(String, String), String> {
+    match text.split_once(':') {
+        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
+        _ => Err("expected NAME:VALUE, such as x-agent-type:research".to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -194,13 +202,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         super::Conduit::command().debug_assert();
-    }
-}
-
-/// `NAME:VALUE`
-fn header(text: &str) -> Result<(String, String), String> {
-    match text.split_once(':') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("expected NAME:VALUE, such as x-agent-type:research".to_owned()),
     }
 }

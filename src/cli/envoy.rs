@@ -161,8 +161,13 @@ impl Envoy {
     pub async fn stop(mut self) {
         let _ = request(&self.admin, "POST", "/quitquitquit").await;
         if timeout(Duration::from_secs(5), self.child.wait()).await.is_err() {
-            let _ = self.child.kill().await;
+            self.kill().await;
         }
+    }
+
+    /// Ends Envoy at once.
+    pub async fn kill(mut self) {
+        let _ = self.child.kill().await;
     }
 }
 

@@ -9,6 +9,7 @@ mod ledger;
 mod openai;
 mod refusal;
 mod reply;
+mod respond;
 mod sample;
 mod script;
 mod server;

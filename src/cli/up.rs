@@ -54,7 +54,11 @@ async fn up(args: &args::Up) -> Result<(), Failure> {
     let stop = interrupted();
     tokio::pin!(stop);
     tokio::select! {
-        ready = envoy.ready(&plan.listen, PATIENCE) => ready?,
+        ready = envoy.ready(&plan.listen, PATIENCE) => if let Err(failure) = ready {
+            // Waited for, so that its ports are free when this command has ended.
+            envoy.kill().await;
+            return Err(failure);
+        },
         () = &mut stop => {
             envoy.stop().await;
             return Ok(());

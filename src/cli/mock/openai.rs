@@ -8,7 +8,8 @@ pub(super) use other::{completions, embeddings, models};
 use super::faults::Faults;
 use super::refusal::{Refusal, Vendor};
 use super::reply::{Ask, Choice, Last, Reply, Stop, Tool, Used, count, pieces, reply};
-use super::server::{Answered, Moment, Outcome, Stream};
+use super::respond::{Outcome, Stream};
+use super::server::{Answered, Moment};
 use crate::tokens::{Tokenizer, tokenizer_for};
 use serde_json::{Value, json};
 

@@ -5,12 +5,11 @@ use super::faults::Faults;
 use super::ledger::Ledger;
 use super::refusal::{Refusal, Vendor};
 use super::reply::Used;
-use super::script::{Answer, Scripted};
+use super::respond::{Outcome, break_off, play, refused, request_id_name, respond, set_header, write};
 use super::{Options, anthropic, openai};
-use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::header::RETRY_AFTER;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -29,22 +28,6 @@ struct State {
     ledger: Mutex<Ledger>,
     serial: AtomicU64,
     started: u64,
-}
-
-/// What an endpoint answers.
-pub(super) enum Outcome {
-    Whole(Value),
-    Stream(Stream),
-}
-
-/// A stream, in the parts that faults take it apart by.
-pub(super) struct Stream {
-    /// All but the end.
-    pub events: Vec<String>,
-    /// The terminal events.
-    pub end: Vec<String>,
-    /// What says that the stream failed.
-    pub error: String,
 }
 
 /// An answer and what it used at which model.
@@ -319,91 +302,6 @@ fn gather<'m>(state: &State, named: &'m str, headers: &HeaderMap) -> Result<(&'m
         faults = usual;
     }
     Ok((model, faults))
-}
-
-fn refused(refusal: &Refusal, vendor: Vendor, moment: &Moment) -> Response<Pieces> {
-    let id = format!("req_mock{}", moment.serial);
-    let body = refusal.body(vendor, &id).to_string();
-    let mut response = respond(refusal.status, "application/json", Pieces::whole(body));
-    set_header(response.headers_mut(), request_id_name(vendor), Some(&id));
-    response
-}
-
-fn request_id_name(vendor: Vendor) -> HeaderName {
-    match vendor {
-        Vendor::OpenAi => HeaderName::from_static("x-request-id"),
-        Vendor::Anthropic => HeaderName::from_static("request-id"),
-    }
-}
-
-fn respond(status: u16, content_type: &'static str, body: Pieces) -> Response<Pieces> {
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    response
-}
-
-fn set_header(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
-    if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
-        headers.insert(name, value);
-    }
-}
-
-fn play(scripted: Scripted, faults: &Faults) -> Response<Pieces> {
-    let mut response = match scripted.answer {
-        Answer::Whole(bytes) => respond(scripted.status, "application/json", whole(bytes, faults)),
-        Answer::Stream(events) => {
-            respond(scripted.status, "text/event-stream; charset=utf-8", Pieces::drip(events, faults.drip_ms))
-        }
-    };
-    for (name, value) in &scripted.headers {
-        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-            set_header(response.headers_mut(), name, Some(value));
-        }
-    }
-    response
-}
-
-const GARBAGE: &str = "<html>\u{0}{not json\n\ndata: {\"half\": \n\n\u{fffd}";
-
-fn write(outcome: Outcome, faults: &Faults) -> Response<Pieces> {
-    match outcome {
-        Outcome::Whole(json) => {
-            let body = if faults.garbage { GARBAGE.to_owned() } else { json.to_string() };
-            respond(200, "application/json", whole(Bytes::from(body), faults))
-        }
-        Outcome::Stream(Stream { mut events, end, error }) => {
-            if faults.garbage {
-                events.truncate(2);
-                events.push(GARBAGE.to_owned());
-            }
-            if faults.error_in_stream {
-                let half = events.len().div_ceil(2);
-                events.truncate(half);
-                events.push(error);
-            } else if !faults.end_early {
-                events.extend(end);
-            }
-            let body = Pieces::drip(events.into_iter().map(Bytes::from), faults.drip_ms);
-            respond(200, "text/event-stream; charset=utf-8", body)
-        }
-    }
-}
-
-/// A unary body; dripping, it goes out in pieces of 64 bytes.
-fn whole(bytes: Bytes, faults: &Faults) -> Pieces {
-    if faults.drip_ms == 0 {
-        return Pieces::whole(bytes);
-    }
-    let pieces: Vec<Bytes> = bytes.chunks(64).map(Bytes::copy_from_slice).collect();
-    Pieces::drip(pieces, faults.drip_ms)
-}
-
-fn break_off(response: Response<Pieces>, faults: &Faults) -> Response<Pieces> {
-    match faults.cut {
-        Some(limit) => response.map(|body| body.cut(limit)),
-        None => response,
-    }
 }
 
 #[cfg(test)]

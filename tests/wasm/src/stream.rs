@@ -33,7 +33,7 @@ pub struct Message {
 }
 
 impl Message {
-    fn take(&mut self, frame: Frame) {
+    fn take(&mut self, frame: Frame, strict: bool) {
         assert!(!self.ended, "a frame after the end of the message: {frame:?}");
         self.ended = frame.ends();
         match frame {
@@ -49,7 +49,9 @@ impl Message {
             }
             Frame::Trailers(map) => self.trailers = Some(map),
         }
-        self.check_length();
+        if strict {
+            self.check_length();
+        }
     }
 
     /// Envoy trusts a filter's `content-length`; a client or provider that gets a wrong one hangs or cuts the body.
@@ -116,14 +118,17 @@ pub struct Stream {
     pub reset: bool,
     /// Filter state of the gateway role, after the end.
     pub filter_state: BTreeMap<String, Vec<u8>>,
-    client_headers: Headers,
     response_started: bool,
     teardown: Teardown,
+    /// What Envoy says of how the response ended: property `response.code_details`.
+    details: String,
+    /// Whether messages are checked: not where a host call was made to fail.
+    strict: bool,
 }
 
 impl Stream {
     /// Begins: the gateway role's context is made.
-    pub fn begin(vm: &mut Vm, teardown: Teardown) -> Self {
+    pub fn begin(vm: &mut Vm, teardown: Teardown, strict: bool) -> Self {
         Self {
             gateway: Filter::new(vm, GATEWAY, BTreeMap::new()),
             attempt: None,
@@ -133,9 +138,10 @@ impl Stream {
             client: Message::default(),
             reset: false,
             filter_state: BTreeMap::new(),
-            client_headers: Headers::default(),
             response_started: false,
             teardown,
+            details: "downstream_remote_disconnect".into(),
+            strict,
         }
     }
 
@@ -155,12 +161,9 @@ impl Stream {
         if self.response_started || self.is_over() {
             return;
         }
-        if let Frame::Headers(map, _) = &frame {
-            self.client_headers = map.clone();
-        }
         let passed = self.gateway.push(vm, Direction::Request, frame);
         for frame in &passed.frames {
-            self.routed.take(frame.clone());
+            self.routed.take(frame.clone(), self.strict);
         }
         self.routed_frames.extend(passed.frames);
         for wish in passed.deferred {
@@ -177,10 +180,11 @@ impl Stream {
             // Once response processing began, a local reply goes around the filters.
             Deferred::Reply(reply) if responding || self.response_started => {
                 for frame in reply_frames(&reply) {
-                    self.client.take(frame);
+                    self.client.take(frame, self.strict);
                 }
             }
             Deferred::Reply(reply) => {
+                self.details = "conduit".into();
                 for frame in reply_frames(&reply) {
                     self.to_client(vm, frame);
                 }
@@ -198,7 +202,7 @@ impl Stream {
         self.response_started = true;
         let passed = self.gateway.push(vm, Direction::Response, frame);
         for frame in passed.frames {
-            self.client.take(frame);
+            self.client.take(frame, self.strict);
         }
         for wish in passed.deferred {
             self.gateway_wish(vm, wish, true);
@@ -206,16 +210,13 @@ impl Stream {
     }
 
     /// Begins an attempt at a provider: the request goes through the upstream role. An earlier attempt is dropped.
-    pub fn attempt(&mut self, vm: &mut Vm, provider: &str, extra: &[(&str, &str)]) {
+    pub fn attempt(&mut self, vm: &mut Vm, provider: &str) {
         assert!(self.is_routed(), "the router has no complete request; the client got {:?}", self.client);
         self.drop_attempt(vm);
         let mut properties = BTreeMap::new();
         for root in [&["xds", "upstream_host_metadata"][..], &["upstream_host_metadata"]] {
             let path = [root, &["filter_metadata", "conduit", "provider"]].concat().join("\0");
             properties.insert(path.into_bytes(), provider.as_bytes().to_vec());
-        }
-        for (path, value) in extra {
-            properties.insert(path.replace('.', "\0").into_bytes(), value.as_bytes().to_vec());
         }
         let mut filter = Filter::new(vm, UPSTREAM, properties);
         let number = self.sent.len() + 1;
@@ -227,7 +228,7 @@ impl Stream {
             }
             let Passed { frames, deferred } = filter.push(vm, Direction::Request, frame);
             for frame in frames {
-                sent.request.take(frame);
+                sent.request.take(frame, self.strict);
             }
             wishes.extend(deferred);
             if !wishes.is_empty() {
@@ -287,7 +288,11 @@ impl Stream {
                     return true;
                 }
             }
+            let ends = frame.ends();
             self.to_client(vm, frame);
+            if ends {
+                self.details = "via_upstream".into();
+            }
         }
         false
     }
@@ -298,9 +303,14 @@ impl Stream {
         let answered = self.attempt.as_ref().is_some_and(|attempt| attempt.answered);
         self.drop_attempt(vm);
         if answered {
+            self.details = "upstream_reset_after_response_started{connection_termination}".into();
             self.reset = true;
         } else {
             self.router_reply(vm, status, reason);
+            self.details = match status {
+                504 => "upstream_response_timeout".into(),
+                _ => "upstream_reset_before_response_started{connection_failure}".into(),
+            };
         }
     }
 
@@ -336,6 +346,8 @@ impl Stream {
         // What the access log sees are the maps as they are now.
         let request = self.gateway.headers(vm, Direction::Request);
         let response = self.client.headers.clone().unwrap_or_default();
+        let details = self.details.clone().into_bytes();
+        vm.set_property(self.gateway.id, &["response", "code_details"], details);
         vm.log_stream(self.gateway.id, request, response);
         self.filter_state = vm.destroy(self.gateway.id);
         self.drop_attempt(vm);

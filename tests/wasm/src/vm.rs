@@ -193,8 +193,9 @@ impl Vm {
         let function =
             self.instance.get_typed_func::<P, R>(&mut self.store, name).map_err(|error| format!("{name}: {error}"))?;
         self.store.set_fuel(self.fuel).map_err(|error| error.to_string())?;
-        self.store.data_mut().clock += self.tick;
-        self.store.data_mut().stop_iteration = false;
+        let host = self.store.data_mut();
+        host.clock = host.clock.wrapping_add(self.tick);
+        host.stop_iteration = false;
         let result = function.call(&mut self.store, params);
         let left = self.store.get_fuel().unwrap_or(0);
         self.most_fuel = self.most_fuel.max(self.fuel - left);
@@ -218,6 +219,11 @@ impl Vm {
     /// Makes the `nth` call (from 1; 0: each) of a host function from now on answer `status`.
     pub fn fault(&mut self, call: &str, nth: u64, status: Status) {
         self.host().faults.push(Fault { call: call.into(), nth, status, seen: 0 });
+    }
+
+    /// Says how far the clock goes with each callback from now on; it wraps around.
+    pub fn set_tick(&mut self, nanoseconds: u64) {
+        self.tick = nanoseconds;
     }
 
     /// Lets the clock go on.
@@ -271,6 +277,11 @@ impl Vm {
 
     fn context_mut(&mut self, id: u32) -> &mut Context {
         self.host().contexts.get_mut(&id).expect("the context is alive")
+    }
+
+    /// Sets what a property says from now on.
+    pub fn set_property(&mut self, id: u32, path: &[&str], value: Vec<u8>) {
+        self.context_mut(id).properties.insert(path.join("\0").into_bytes(), value);
     }
 
     /// What a context can see.

@@ -1,0 +1,9 @@
+//! Scripted exchanges on the built `conduit.wasm`.
+
+mod answers;
+mod endings;
+mod failures;
+mod fallback;
+mod refusals;
+mod start;
+mod support;
