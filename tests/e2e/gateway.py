@@ -185,6 +185,17 @@ class Gateway:
         lines = file.read_text().split("\n")[:-1] if file.exists() else []
         return [json.loads(line) for line in lines]
 
+    def recorded(self):
+        """How many records there are, once no request is in flight or unwritten."""
+
+        def settled():
+            samples = self.metrics()
+            sums = {name: sum(v for n, _, v in samples if n == name) for name in ("conduit_exchanges", "conduit_requests")}
+            count = len(self.records())
+            return sums["conduit_exchanges"] == 0 and sums["conduit_requests"] == count and (count,)
+
+        return wait_for(settled, 15, "exchanges to end and records to be written")[0]
+
     def new_records(self, before, count=1):
         """The records beyond the first `before`, once there are `count` of them; no more may follow."""
         wait_for(lambda: len(self.records()) >= before + count, 10, f"{count} more records than {before}")
@@ -193,11 +204,8 @@ class Gateway:
         return found
 
     def settled_records(self):
-        """All records, once no exchange is in flight and the file has stopped growing."""
-        wait_for(lambda: self.gauge("conduit_exchanges") == 0, 15, "exchanges to end")
-        seen = -1
-        while seen != (seen := len(self.records())):
-            time.sleep(0.5)
+        """All records, once every exchange has its own."""
+        self.recorded()
         return self.records()
 
     def metrics(self):

@@ -24,7 +24,7 @@ def mock_of(gateway, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_openai_whole(gateway, model):
-    before = len(gateway.records())
+    before = gateway.recorded()
     answer = gateway.openai().chat.completions.with_raw_response.create(model=model, messages=user(WORDS))
     chat = answer.parse()
     assert WORDS in chat.choices[0].message.content
@@ -43,7 +43,7 @@ def test_openai_whole(gateway, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_anthropic_whole(gateway, model):
-    before = len(gateway.records())
+    before = gateway.recorded()
     answer = gateway.anthropic().messages.create(model=model, max_tokens=200, system="Be kind.", messages=user(WORDS))
     assert answer.type == "message" and answer.role == "assistant"
     assert WORDS in "".join(block.text for block in answer.content)
@@ -55,7 +55,7 @@ def test_anthropic_whole(gateway, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_openai_stream(gateway, model):
-    before = len(gateway.records())
+    before = gateway.recorded()
     stream = gateway.openai().chat.completions.create(
         model=model, messages=user(WORDS), stream=True, stream_options={"include_usage": True}
     )
@@ -73,7 +73,7 @@ def test_openai_stream(gateway, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_usage_that_was_not_asked_for_is_not_shown_but_recorded(gateway, model):
-    before = len(gateway.records())
+    before = gateway.recorded()
     chunks = list(gateway.openai().chat.completions.create(model=model, messages=user(WORDS), stream=True))
     assert all(chunk.usage is None for chunk in chunks)
     assert all(chunk.choices for chunk in chunks)
@@ -83,7 +83,7 @@ def test_usage_that_was_not_asked_for_is_not_shown_but_recorded(gateway, model):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_anthropic_stream(gateway, model):
-    before = len(gateway.records())
+    before = gateway.recorded()
     with gateway.anthropic().messages.stream(model=model, max_tokens=200, messages=user(WORDS)) as stream:
         text = "".join(stream.text_stream)
         final = stream.get_final_message()
