@@ -129,6 +129,18 @@ fn a_cluster_of_a_chain_names_its_providers_in_order_and_more_than_once() {
     assert_eq!(names, ["conduit.provider.anthropic", "conduit.provider.openai", "conduit.provider.openai"]);
 }
 
+/// Envoy's own limits (1,024 requests, 3 retries at a time) would fail what a chain is there to save.
+#[test]
+fn no_cluster_is_left_with_envoys_default_limits() {
+    let bootstrap = rendered();
+    for cluster in bootstrap["static_resources"]["clusters"].as_array().unwrap() {
+        let limits = &cluster["circuit_breakers"]["thresholds"][0];
+        for limit in ["max_connections", "max_pending_requests", "max_requests", "max_retries"] {
+            assert!(limits[limit].as_u64().is_some_and(|n| n >= 10_000), "{} {limit}", cluster["name"]);
+        }
+    }
+}
+
 #[test]
 fn a_certificate_is_always_checked_for_the_name_or_address_that_was_dialled() {
     let bootstrap = rendered();

@@ -124,6 +124,8 @@ fn composite(chain: &Chain, plan: &Plan) -> Value {
     json!({
         "name": chain.cluster,
         "lb_policy": "CLUSTER_PROVIDED",
+        // Retries count against this cluster's limit, of which Envoy's default is 3 at a time.
+        "circuit_breakers": plenty(),
         "connect_timeout": millis(plan.timeouts.connect_ms),
         "cluster_type": {
             "name": "envoy.clusters.composite",

@@ -5,6 +5,7 @@
 //! `conduit_requests{target="openai/gpt-4o",outcome="ok"}` in `/stats/prometheus` (tried on Envoy 1.40.0: no prefix is
 //! left, and `.`, `/`, `:`, `-`, `@` in values survive). A value must not be empty nor contain `;`.
 
+pub use crate::report::metrics::LABELS;
 use serde_json::{Value, json};
 
 /// What stands before each label in a metric's name.
@@ -13,29 +14,12 @@ pub const SEPARATOR: char = ';';
 /// What Envoy puts before the names of a module's metrics; Prometheus does not see it.
 pub const NAMESPACE: &str = "wasmcustom";
 
-/// Every label that a metric may carry. A label that is not listed would stay in the name.
-pub const LABELS: &[&str] = &[
-    "gen_ai_provider_name",
-    "gen_ai_request_model",
-    "gen_ai_token_type",
-    "gen_ai_operation_name",
-    "target",
-    "reason",
-    "outcome",
-    "priced",
-];
-
-/// Upper bounds of histograms by the metric name's beginning. Durations of models span five orders of magnitude; the
-/// token bounds are those of OpenTelemetry's GenAI conventions
-/// (<https://opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-metrics/>, read 2026-11-21).
+/// Upper bounds of histograms by the metric name's beginning, in the metric's own unit. Durations of models span five
+/// orders of magnitude.
 const BUCKETS: &[(&str, &[u32])] = &[
     ("gen_ai_server_request_duration", MODEL_MS),
     ("gen_ai_server_time_to_first_token", MODEL_MS),
     ("conduit_routing_duration", &[10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 100_000, 1_000_000]),
-    (
-        "gen_ai_client_token_usage",
-        &[1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576, 4_194_304, 16_777_216, 67_108_864],
-    ),
 ];
 
 const MODEL_MS: &[u32] = &[

@@ -1,0 +1,50 @@
+import pytest
+
+from gateway import CONDUIT, WASM, Gateway
+
+
+def pytest_configure():
+    missing = [str(path) for path in (CONDUIT, WASM) if not path.is_file()]
+    if missing:
+        pytest.exit(f"not built: {', '.join(missing)}. Run `make build` first.", returncode=3)
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """One gateway for the tests that leave it as it was."""
+    gateway = Gateway()
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture
+def gateway(shared, request):
+    shared.openai_mock.forget()
+    shared.anthropic_mock.forget()
+    yield shared
+    assert shared.up.alive()
+
+
+@pytest.fixture
+def make_gateway():
+    """Makes gateways of a test's own."""
+    made = []
+
+    def make(*args, **options):
+        made.append(Gateway(*args, **options))
+        return made[-1]
+
+    yield make
+    for gateway in made:
+        gateway.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the gateway said is part of a failure, and of nothing else."""
+    report = yield
+    if report.when == "call" and report.failed:
+        shared = item.funcargs.get("shared")
+        if shared is not None:
+            report.sections.append(("gateway", shared.logs()))
+    return report
