@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::load;
+use crate::testing::test;
 use std::cell::RefCell;
 use std::rc::Rc;
 
