@@ -62,7 +62,7 @@ wasm-test: build ## scripted exchanges on the built conduit.wasm in a native hos
 
 .PHONY: pure
 pure: targets $(TOOLS)/bin/wasm-bindgen-test-runner node ## the pure core's tests, compiled to wasm, under Node
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cargo test --quiet --lib --target wasm32-unknown-unknown
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cargo test --lib --target wasm32-unknown-unknown
 
 .PHONY: e2e
 e2e: build $(VENV)/.run $(VENV)/.test ## a real Envoy, mock providers and the vendors' own SDKs
