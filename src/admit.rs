@@ -38,6 +38,7 @@ pub fn caller(header: &dyn Fn(&str) -> Option<String>) -> Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn dimensions_are_trimmed_bounded_and_never_empty() {

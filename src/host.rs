@@ -106,6 +106,7 @@ impl fmt::Display for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn rfc3339_knows_leap_days_and_year_ends() {

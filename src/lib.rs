@@ -44,3 +44,13 @@ mod filter;
 
 #[cfg(not(target_family = "wasm"))]
 pub mod cli;
+
+/// `#[test]` for the target at hand: cargo's own, or wasm-bindgen's where the tests run under Node. Rust's would compile
+/// there and never run.
+#[cfg(test)]
+mod testing {
+    #[cfg(not(all(target_family = "wasm", target_os = "unknown")))]
+    pub(crate) use core::prelude::v1::test;
+    #[cfg(all(target_family = "wasm", target_os = "unknown"))]
+    pub(crate) use wasm_bindgen_test::wasm_bindgen_test as test;
+}

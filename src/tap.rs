@@ -194,6 +194,7 @@ const MAX_FILLER_LEN: u64 = 1 << 20;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
     const BODY: &str = "6\r\ndata: \r\n4;x=y\r\nabc\n\r\n10\r\n0123456789abcdef\r\n0\r\n\r\n";

@@ -145,6 +145,7 @@ pub(super) fn is_variable(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn sizes_and_durations_need_a_unit_that_exists() {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::route::{Condition, NumberField, NumberTest};
+use crate::testing::test;
 
 /// `proptest` is for native tests only.
 #[cfg(not(target_family = "wasm"))]

@@ -259,6 +259,7 @@ fn kin(id: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn every_provider_of_the_catalog_parses() {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::test;
 
 fn usage(input: u64, cached: Option<u64>, output: u64) -> Usage {
     Usage {

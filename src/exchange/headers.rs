@@ -89,6 +89,7 @@ pub fn value(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn no_credential_of_the_clients_may_leave() {

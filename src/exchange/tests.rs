@@ -3,6 +3,7 @@
 use super::*;
 use crate::config::load;
 use crate::report::Outcome;
+use crate::testing::test;
 use std::cell::RefCell;
 use std::rc::Rc;
 

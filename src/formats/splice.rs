@@ -273,8 +273,7 @@ impl<'a> Cursor<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-    use serde_json::{Map, Value, json};
+    use crate::testing::test;
 
     fn set<'a>(name: &'a str, json: &str) -> Edit<'a> {
         Edit::Set(name, json.to_owned())
@@ -360,91 +359,99 @@ mod tests {
         assert!(got.ends_with(b",\"model\":2}"));
     }
 
-    fn value() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![
-            Just(Value::Null),
-            any::<bool>().prop_map(Value::from),
-            any::<i64>().prop_map(Value::from),
-            any::<f32>().prop_map(|n| json!(f64::from(n))),
-            any::<String>().prop_map(Value::from),
-        ];
-        leaf.prop_recursive(4, 32, 5, |inner| {
+    /// `proptest` is for native tests only.
+    #[cfg(not(target_family = "wasm"))]
+    mod generated {
+        use super::*;
+        use proptest::prelude::*;
+        use serde_json::{Map, Value, json};
+
+        fn value() -> impl Strategy<Value = Value> {
+            let leaf = prop_oneof![
+                Just(Value::Null),
+                any::<bool>().prop_map(Value::from),
+                any::<i64>().prop_map(Value::from),
+                any::<f32>().prop_map(|n| json!(f64::from(n))),
+                any::<String>().prop_map(Value::from),
+            ];
+            leaf.prop_recursive(4, 32, 5, |inner| {
+                prop_oneof![
+                    prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+                    prop::collection::vec((key(), inner), 0..5)
+                        .prop_map(|members| members.into_iter().collect::<Map<_, _>>().into()),
+                ]
+            })
+        }
+
+        fn key() -> impl Strategy<Value = String> {
+            prop_oneof![Just("a".to_owned()), Just("b".to_owned()), Just("é\"\\\n".to_owned()), any::<String>()]
+        }
+
+        #[derive(Clone, Debug)]
+        enum Change {
+            Set(String, Value),
+            SetIn(String, String, Value),
+            Remove(String),
+        }
+
+        fn change() -> impl Strategy<Value = Change> {
             prop_oneof![
-                prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
-                prop::collection::vec((key(), inner), 0..5)
-                    .prop_map(|members| members.into_iter().collect::<Map<_, _>>().into()),
+                (key(), value()).prop_map(|(k, v)| Change::Set(k, v)),
+                (key(), key(), value()).prop_map(|(k, i, v)| Change::SetIn(k, i, v)),
+                key().prop_map(Change::Remove),
             ]
-        })
-    }
+        }
 
-    fn key() -> impl Strategy<Value = String> {
-        prop_oneof![Just("a".to_owned()), Just("b".to_owned()), Just("é\"\\\n".to_owned()), any::<String>()]
-    }
-
-    #[derive(Clone, Debug)]
-    enum Change {
-        Set(String, Value),
-        SetIn(String, String, Value),
-        Remove(String),
-    }
-
-    fn change() -> impl Strategy<Value = Change> {
-        prop_oneof![
-            (key(), value()).prop_map(|(k, v)| Change::Set(k, v)),
-            (key(), key(), value()).prop_map(|(k, i, v)| Change::SetIn(k, i, v)),
-            key().prop_map(Change::Remove),
-        ]
-    }
-
-    fn apply(tree: &mut Map<String, Value>, change: &Change) {
-        match change {
-            Change::Set(name, value) => {
-                tree.insert(name.clone(), value.clone());
-            }
-            Change::SetIn(name, inner, value) => {
-                let slot = tree.entry(name.clone()).or_insert(Value::Null);
-                if !slot.is_object() {
-                    *slot = json!({});
+        fn apply(tree: &mut Map<String, Value>, change: &Change) {
+            match change {
+                Change::Set(name, value) => {
+                    tree.insert(name.clone(), value.clone());
                 }
-                slot[inner] = value.clone();
-            }
-            Change::Remove(name) => {
-                tree.shift_remove(name);
+                Change::SetIn(name, inner, value) => {
+                    let slot = tree.entry(name.clone()).or_insert(Value::Null);
+                    if !slot.is_object() {
+                        *slot = json!({});
+                    }
+                    slot[inner] = value.clone();
+                }
+                Change::Remove(name) => {
+                    tree.shift_remove(name);
+                }
             }
         }
-    }
 
-    proptest! {
-        #[test]
-        fn an_edited_text_is_the_edited_tree(
-            members in prop::collection::vec((key(), value()), 0..6),
-            changes in prop::collection::vec(change(), 0..5),
-            pretty: bool,
-        ) {
-            let mut tree: Map<String, Value> = members.into_iter().collect();
-            let text = if pretty { serde_json::to_string_pretty(&tree) } else { serde_json::to_string(&tree) }.unwrap();
-            let edits: Vec<Edit<'_>> = changes
-                .iter()
-                .map(|change| match change {
-                    Change::Set(name, value) => Edit::Set(name, value.to_string()),
-                    Change::SetIn(name, inner, value) => Edit::SetIn(name, inner, value.to_string()),
-                    Change::Remove(name) => Edit::Remove(name),
-                })
-                .collect();
-            let got = edit(text.as_bytes(), &edits).unwrap();
-            for change in &changes {
-                apply(&mut tree, change);
+        proptest! {
+            #[test]
+            fn an_edited_text_is_the_edited_tree(
+                members in prop::collection::vec((key(), value()), 0..6),
+                changes in prop::collection::vec(change(), 0..5),
+                pretty: bool,
+            ) {
+                let mut tree: Map<String, Value> = members.into_iter().collect();
+                let text = if pretty { serde_json::to_string_pretty(&tree) } else { serde_json::to_string(&tree) }.unwrap();
+                let edits: Vec<Edit<'_>> = changes
+                    .iter()
+                    .map(|change| match change {
+                        Change::Set(name, value) => Edit::Set(name, value.to_string()),
+                        Change::SetIn(name, inner, value) => Edit::SetIn(name, inner, value.to_string()),
+                        Change::Remove(name) => Edit::Remove(name),
+                    })
+                    .collect();
+                let got = edit(text.as_bytes(), &edits).unwrap();
+                for change in &changes {
+                    apply(&mut tree, change);
+                }
+                prop_assert_eq!(serde_json::from_slice::<Value>(&got).unwrap(), Value::from(tree));
+                prop_assert_eq!(edit(text.as_bytes(), &[]).unwrap(), text.as_bytes());
             }
-            prop_assert_eq!(serde_json::from_slice::<Value>(&got).unwrap(), Value::from(tree));
-            prop_assert_eq!(edit(text.as_bytes(), &[]).unwrap(), text.as_bytes());
-        }
 
-        #[test]
-        fn no_bytes_make_it_panic_or_lose_any(bytes in prop::collection::vec(prop::sample::select(b"{}[]\",:\\ a1nt".to_vec()), 0..40)) {
-            if let Ok(same) = edit(&bytes, &[]) {
-                prop_assert_eq!(same, bytes.clone());
+            #[test]
+            fn no_bytes_make_it_panic_or_lose_any(bytes in prop::collection::vec(prop::sample::select(b"{}[]\",:\\ a1nt".to_vec()), 0..40)) {
+                if let Ok(same) = edit(&bytes, &[]) {
+                    prop_assert_eq!(same, bytes.clone());
+                }
+                let _ = edit(&bytes, &[set("a", "1"), Edit::SetIn("n", "a", "1".into()), Edit::Remove("t")]);
             }
-            let _ = edit(&bytes, &[set("a", "1"), Edit::SetIn("n", "a", "1".into()), Edit::Remove("t")]);
         }
     }
 }

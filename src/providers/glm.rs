@@ -51,6 +51,7 @@ pub fn bearer(key: &Secret, now: Time) -> Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn a_plain_key_is_sent_as_it_is() {

@@ -195,6 +195,7 @@ pub fn samples(record: &Record, models: &mut KnownModels) -> Vec<Sample> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn names_carry_labels_that_no_value_can_break() {

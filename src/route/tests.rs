@@ -2,6 +2,7 @@ use super::*;
 use crate::admit::Caller;
 use crate::config::load;
 use crate::formats::canonical::{Message, Part, Reasoning, Role, Source, Tool};
+use crate::testing::test;
 
 /// A request with everything that conditions look at.
 struct Case {

@@ -121,6 +121,7 @@ fn number<'a>(bytes: impl Iterator<Item = &'a u8>) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     fn image(bytes: &[u8]) -> Source {
         Source::Base64 { media_type: "image/png".into(), data: STANDARD.encode(bytes) }

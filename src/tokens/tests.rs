@@ -1,5 +1,6 @@
 use super::*;
 use crate::formats::canonical::{Message, Part, ResponseFormat, Role, Tool, ToolCall};
+use crate::testing::test;
 use serde_json::json;
 
 fn said(role: Role, text: &str) -> Message {

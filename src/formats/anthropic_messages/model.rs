@@ -60,6 +60,7 @@ fn version(rest: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::test;
 
     #[test]
     fn names_tell_versions() {

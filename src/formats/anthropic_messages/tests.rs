@@ -1,9 +1,12 @@
 //! Behaviour of the format, as tables of cases.
 
 mod answers;
-mod recordings;
 mod requests;
 mod streams;
+
+// Files and the environment are for native tests only.
+#[cfg(not(target_family = "wasm"))]
+mod recordings;
 
 use crate::formats::canonical::StreamEvent;
 use crate::formats::{Incoming, Outgoing, ReadStream, WriteStream, anthropic_messages, sse};

@@ -1,8 +1,12 @@
 mod answers;
-mod hostile;
-mod recordings;
 mod requests;
 mod streams;
+
+// `proptest`, files and the environment are for native tests only.
+#[cfg(not(target_family = "wasm"))]
+mod hostile;
+#[cfg(not(target_family = "wasm"))]
+mod recordings;
 
 use super::super::canonical::{ChatRequest, StreamEvent};
 use super::super::{Incoming, Outgoing, ReadStream as _, WriteStream as _, sse};

@@ -4,6 +4,7 @@ use super::INCOMING;
 use crate::formats::Format;
 use crate::formats::anthropic_messages::{read_answer, read_error, read_usage, write_answer, write_error};
 use crate::formats::canonical::*;
+use crate::testing::test;
 use crate::usage::{Tokens, Usage};
 use serde_json::{Value, json};
 

@@ -4,6 +4,7 @@ use super::outgoing;
 use crate::formats::anthropic_messages::{read_count_request, read_request, write_request};
 use crate::formats::canonical::*;
 use crate::formats::{Format, Outgoing};
+use crate::testing::test;
 use serde_json::{Value, json};
 
 fn base(extra: Value) -> Value {

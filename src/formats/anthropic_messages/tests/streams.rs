@@ -2,6 +2,7 @@
 
 use super::{read_stream, write_stream};
 use crate::formats::canonical::*;
+use crate::testing::test;
 use crate::usage::{Tokens, Usage};
 use serde_json::{Value, json};
 

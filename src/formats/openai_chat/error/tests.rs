@@ -1,4 +1,5 @@
 use super::*;
+use crate::testing::test;
 
 #[test]
 fn every_shape_of_error_is_read() {

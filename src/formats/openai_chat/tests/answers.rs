@@ -1,6 +1,7 @@
 use super::super::super::canonical::*;
 use super::super::{read_answer, read_usage, write_answer};
 use super::incoming;
+use crate::testing::test;
 use crate::usage::{Tokens, Usage};
 use serde_json::{Value, json};
 

@@ -2,6 +2,7 @@ use super::super::super::canonical::*;
 use super::super::super::{Format, Outgoing};
 use super::super::{read_request, write_request};
 use super::{outgoing, written};
+use crate::testing::test;
 use serde_json::{Value, json};
 
 fn text(text: &str) -> Part {

@@ -1,6 +1,7 @@
 use super::super::super::Incoming;
 use super::super::super::canonical::*;
 use super::{incoming, read_stream, write_stream};
+use crate::testing::test;
 use crate::usage::{Tokens, Usage};
 use serde_json::{Value, json};
 
