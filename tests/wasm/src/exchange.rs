@@ -155,6 +155,8 @@ impl Exchange {
             ending: Ending::WithLast,
             answers: Vec::new(),
             teardown: Teardown::default(),
+            router: None,
+            strict: true,
         }
     }
 

@@ -239,11 +239,7 @@ impl Stream {
         self.attempt = Some(Attempt { filter, answered: false });
         for wish in wishes {
             match wish {
-                Deferred::Reply(reply) => {
-                    for frame in reply_frames(&reply) {
-                        self.from_provider(vm, frame, false);
-                    }
-                }
+                Deferred::Reply(reply) => self.upstream_reply(vm, &reply),
                 Deferred::Reset => self.provider_reset(vm, 503, "reset by a filter"),
                 Deferred::Continue(_) => {}
             }
@@ -261,10 +257,7 @@ impl Stream {
         for wish in passed.deferred {
             match wish {
                 Deferred::Reply(reply) if !attempt.answered => {
-                    attempt.answered = true;
-                    for frame in reply_frames(&reply) {
-                        self.to_client(vm, frame);
-                    }
+                    self.upstream_reply(vm, &reply);
                     return false;
                 }
                 Deferred::Reply(_) | Deferred::Reset => {
@@ -312,6 +305,16 @@ impl Stream {
                 _ => "upstream_reset_before_response_started{connection_failure}".into(),
             };
         }
+    }
+
+    /// A reply of the upstream role. Envoy hands it to the downstream filters: no filter of the attempt sees it, and the
+    /// router does not retry it.
+    fn upstream_reply(&mut self, vm: &mut Vm, reply: &LocalReply) {
+        self.details = "conduit".into();
+        for frame in reply_frames(reply) {
+            self.to_client(vm, frame);
+        }
+        self.drop_attempt(vm);
     }
 
     /// A reply that the router makes itself, through the gateway role.
