@@ -6,6 +6,9 @@ use crate::stream::{Message, Sent, Stream, Teardown};
 use crate::vm::Vm;
 use std::collections::BTreeMap;
 
+/// The request header from which the route takes the cluster.
+const CLUSTER: &str = "x-conduit-cluster";
+
 /// How a message ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ending {
@@ -266,9 +269,15 @@ impl Exchange {
                 stream.client
             );
             let last = place + 1 == self.answers.len();
+            if stream.routed.header(CLUSTER).is_none() {
+                // The route's `cluster_header` is missing: the router answers.
+                assert!(!self.strict, "no {CLUSTER} left the gateway");
+                stream.router_reply(vm, 503, "");
+                return;
+            }
             stream.attempt(vm, &answer.provider);
             if stream.is_over() {
-                assert!(last, "attempt {} ended the exchange, {:?}", place + 1, stream.client);
+                assert!(last || !self.strict, "attempt {} ended the exchange, {:?}", place + 1, stream.client);
                 break;
             }
             if answer.headers.is_none() {
