@@ -236,7 +236,7 @@ impl Exchange {
     pub fn run(&self, vm: &mut Vm) -> Outcome {
         let mut stream = Stream::begin(vm, self.teardown, self.strict);
         for frame in self.frames() {
-            stream.from_client(vm, frame);
+            stream.client_sends(vm, frame);
         }
         if self.ending != Ending::HangUp {
             self.respond(vm, &mut stream);
@@ -289,7 +289,7 @@ impl Exchange {
                 }
                 continue;
             }
-            let retried = answer.frames().into_iter().any(|frame| stream.from_provider(vm, frame, !last));
+            let retried = answer.frames().into_iter().any(|frame| stream.provider_sends(vm, frame, !last));
             if !retried && !stream.is_over() {
                 match answer.ending {
                     Ending::Reset => {

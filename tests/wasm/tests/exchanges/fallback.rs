@@ -13,7 +13,9 @@ fn overloaded() -> Answer {
     Answer::json("anthropic", 529, body).header("retry-after", "1")
 }
 
-fn both() -> [(&'static str, fn(&str) -> Exchange); 2] {
+type Client = fn(&str) -> Exchange;
+
+fn both() -> [(&'static str, Client); 2] {
     [("/v1/chat/completions", |body| chat(body)), ("/v1/messages", |body| messages(body))]
 }
 
