@@ -65,6 +65,12 @@ impl Reply {
     pub fn json(status: u16, body: Vec<u8>) -> Self {
         Self { status, headers: vec![("content-type".into(), "application/json".into())], body }
     }
+
+    /// A reply in place of an answer whose headers were to be edited so and which was to have that body.
+    pub fn instead(status: u16, edits: &HeaderEdits, body: Vec<u8>) -> Self {
+        let kept = edits.set.iter().filter(|(name, _)| !name.starts_with(':') && name != "content-length");
+        Self { status, headers: kept.cloned().collect(), body }
+    }
 }
 
 /// One attempt, for the record.

@@ -17,8 +17,13 @@ pub struct AnswerEdits {
 }
 
 impl Exchange {
-    /// Takes the headers of the answer that the client will see.
-    pub fn answer_head(&mut self, headers: &Headers, now: Time) -> AnswerEdits {
+    /// The status that the client sees, once an answer's headers came.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Takes the headers of the answer that the client will see; `ends`: nothing follows them.
+    pub fn answer_head(&mut self, headers: &Headers, ends: bool, now: Time) -> AnswerEdits {
         let status = headers.get(":status").and_then(|s| s.parse().ok()).unwrap_or(0);
         self.status = Some(status);
         let mut edits = HeaderEdits::default();
@@ -28,12 +33,12 @@ impl Exchange {
             // Envoy's own words: no provider answered.
             self.local_failure = true;
             let error = self.unreachable(status);
-            let text = self.format.write_error(&error);
-            edits.set(":status", error.status.to_string());
-            edits.set("content-type", "application/json".into());
-            edits.set("content-length", text.len().to_string());
-            self.status = Some(error.status);
-            body = Some(text);
+            body = Some(self.put_error(&error, &mut edits));
+        } else if ends && self.replied.is_none() && matches!(self.endpoint, Endpoint::Chat | Endpoint::Messages) {
+            let from = self.ledger.answered.as_ref().map_or("the provider", |target| target.name.as_str());
+            let message = format!("{from} answered with status {status} and no body");
+            let error = ApiError::new(if status < 400 { 502 } else { status }, message);
+            body = Some(self.put_error(&error, &mut edits));
         }
         // Each vendor's SDK looks for the request id under its own vendor's name.
         for name in ["x-request-id", "request-id"] {
@@ -46,6 +51,16 @@ impl Exchange {
             self.first_byte = Some(now);
         }
         AnswerEdits { headers: edits, body }
+    }
+
+    /// Puts an error in the place of an answer: the edits of its headers, and its body.
+    fn put_error(&mut self, error: &ApiError, edits: &mut HeaderEdits) -> Vec<u8> {
+        let text = self.format.write_error(error);
+        edits.set(":status", error.status.to_string());
+        edits.set("content-type", "application/json".into());
+        edits.set("content-length", text.len().to_string());
+        self.status = Some(error.status);
+        text
     }
 
     fn name_decision(&self, edits: &mut HeaderEdits) {

@@ -260,8 +260,11 @@ fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u
     let spoken = exchange.plan.provider(target.provider).map_or(client, |p| p.spec.format);
     let ok = (200..300).contains(&status);
     if !ok {
-        let same = spoken == client
-            && serde_json::from_slice::<Value>(body).is_ok_and(|v| v.get("error").is_some_and(Value::is_object));
+        let own_shape = |v: Value| {
+            let marked = client != Format::AnthropicMessages || v.get("type").is_some_and(|t| t == "error");
+            marked && v.get("error").is_some_and(Value::is_object)
+        };
+        let same = spoken == client && serde_json::from_slice::<Value>(body).is_ok_and(own_shape);
         let body = if same {
             None
         } else {

@@ -175,7 +175,7 @@ fn a_stream_that_ends_early_ends_with_the_formats_error_event() {
         assert!(seen.contains(want), "{path} {provider}: {seen}");
         assert!(exchange.borrow().ledger().cut);
         let mut exchange = exchange.borrow_mut();
-        exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), ms(2));
+        exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), false, ms(2));
         exchange.answer_body(10, true, ms(3));
         assert_eq!(exchange.finish("via_upstream", ms(4)).outcome, Outcome::Cut);
     }
@@ -197,7 +197,7 @@ fn a_whole_answer_is_translated_priced_and_recorded() {
     assert_eq!(instead, None, "the same format passes as it came");
     assert!(edits.remove.contains(&"set-cookie".to_owned()));
     let mut exchange = exchange.borrow_mut();
-    let edits = exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "2")]), ms(91));
+    let edits = exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "2")]), false, ms(91));
     assert_eq!(edits.body, None);
     // gpt-4o: 2.50 USD per million in, 10.00 out: 8 × 2 500 000 + 2 × 10 000 000 picodollars.
     for (name, want) in [
@@ -249,7 +249,7 @@ fn envoys_own_failure_is_told_in_the_clients_format() {
     let (exchange, _) = routed("/v1/messages", body);
     Attempt::begin(&exchange, 1, Some("anthropic"), &post("/v1/messages"), ms(1)).unwrap();
     let mut exchange = exchange.borrow_mut();
-    let edits = exchange.answer_head(&headers(&[(":status", "503"), ("content-type", "text/plain")]), ms(9));
+    let edits = exchange.answer_head(&headers(&[(":status", "503"), ("content-type", "text/plain")]), false, ms(9));
     let body: Value = serde_json::from_slice(&edits.body.unwrap()).unwrap();
     assert_eq!(body["error"]["type"], "overloaded_error");
     assert!(body["error"]["message"].as_str().unwrap().contains("anthropic/claude-sonnet-4-5"));
@@ -268,7 +268,7 @@ fn a_client_that_hangs_up_is_billed_for_what_was_said() {
     attempt.answer_head(&headers(&[(":status", "200"), ("content-type", "text/event-stream")]), false, ms(1));
     attempt.answer_piece(b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"one two three\"}}]}\n\n", false);
     let mut exchange = exchange.borrow_mut();
-    exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), ms(2));
+    exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), false, ms(2));
     exchange.answer_body(60, false, ms(3));
     let record = exchange.finish("downstream_remote_disconnect", ms(4));
     assert_eq!(record.outcome, Outcome::ClientGone);
@@ -322,6 +322,6 @@ fn tokens_of_another_vocabulary_are_said_to_be_estimated() {
     let body = r#"{"model":"anthropic/claude-sonnet-4-5","messages":[{"role":"user","content":"hi"}]}"#;
     let (exchange, _) = routed("/v1/chat/completions", body);
     let mut exchange = exchange.borrow_mut();
-    let edits = exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), ms(1));
+    let edits = exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), false, ms(1));
     assert_eq!(set(&edits.headers, "x-conduit-tokens-known"), Some("estimated"));
 }

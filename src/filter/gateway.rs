@@ -4,8 +4,9 @@
 use super::hostcalls::{self, Map, Source};
 use super::{EXCHANGES, exchanges_in_flight, report_record, report_routing};
 use crate::config::Plan;
-use crate::exchange::{CLUSTER_HEADER, EXCHANGE_HEADER, Exchange, HeaderEdits, Headers, Step};
+use crate::exchange::{CLUSTER_HEADER, EXCHANGE_HEADER, Exchange, HeaderEdits, Headers, Reply, Step};
 use crate::formats::Format;
+use crate::formats::canonical::ApiError;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::cell::RefCell;
@@ -49,9 +50,15 @@ impl Gateway {
         self.waiting = *step == Step::Wait;
         match step {
             Step::Wait => Action::Pause,
-            Step::Forward(edits) => {
-                hostcalls::edit(Map::Request, edits);
-                Action::Continue
+            Step::Forward(edits) if hostcalls::edit(Map::Request, edits) => Action::Continue,
+            Step::Forward(_) => {
+                // Without our headers it would leave as the client sent it, credential included.
+                let error = ApiError::new(503, "the gateway could not send the request on; try again");
+                let step = self.exchange.as_ref().map(|exchange| exchange.borrow_mut().error(&error));
+                if let Some(Step::Reply(reply)) = step {
+                    hostcalls::reply(&reply);
+                }
+                Action::Pause
             }
             Step::Reply(reply) => {
                 hostcalls::reply(reply);
@@ -110,12 +117,18 @@ impl HttpContext for Gateway {
     fn on_http_response_headers(&mut self, _count: usize, ends: bool) -> Action {
         let Some(exchange) = &self.exchange else { return Action::Continue };
         let headers = hostcalls::headers(Map::Response);
-        let edits = exchange.borrow_mut().answer_head(&headers, hostcalls::now());
-        hostcalls::edit(Map::Response, &edits.headers);
-        self.instead = edits.body;
+        let edits = exchange.borrow_mut().answer_head(&headers, ends, hostcalls::now());
         if ends {
             exchange.borrow_mut().answer_ended();
         }
+        if ends && let Some(body) = edits.body {
+            // Headers that are the end cannot be given a body; a reply can.
+            let status = exchange.borrow().status().unwrap_or(502);
+            hostcalls::reply(&Reply::instead(status, &edits.headers, body));
+            return Action::Pause;
+        }
+        hostcalls::edit(Map::Response, &edits.headers);
+        self.instead = edits.body;
         Action::Continue
     }
 

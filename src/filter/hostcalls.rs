@@ -62,6 +62,7 @@ unsafe extern "C" {
         headers_size: usize,
         grpc_status: i32,
     ) -> u32;
+    fn proxy_close_stream(stream: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -165,18 +166,21 @@ fn serialised(pairs: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
-/// Carries out edits of a message's headers.
-pub(super) fn edit(map: Map, edits: &HeaderEdits) {
+/// Carries out edits of a message's headers; whether the host took all of them.
+pub(super) fn edit(map: Map, edits: &HeaderEdits) -> bool {
+    let mut taken = true;
     for name in &edits.remove {
         // SAFETY: pointer and length are of one live `str`.
-        unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) };
+        taken &= unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) } == OK;
     }
     for (name, value) in &edits.set {
         // SAFETY: pointers and lengths are of live `str`s.
-        unsafe {
-            proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len());
-        }
+        let status = unsafe {
+            proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+        };
+        taken &= status == OK;
     }
+    taken
 }
 
 fn path_of(path: &[&str]) -> String {
@@ -214,6 +218,13 @@ pub(super) fn reply(reply: &Reply) -> bool {
             -1,
         ) == OK
     }
+}
+
+/// Resets the stream of the answer.
+pub(super) fn reset_answer() {
+    const HTTP_RESPONSE: u32 = 1;
+    // SAFETY: a plain number.
+    unsafe { proxy_close_stream(HTTP_RESPONSE) };
 }
 
 /// Defines a metric and gives its id.

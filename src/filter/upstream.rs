@@ -3,7 +3,9 @@
 
 use super::EXCHANGES;
 use super::hostcalls::{self, Level, Map, Source};
-use crate::exchange::{AnswerHead, Attempt, AttemptError, EXCHANGE_HEADER, HeaderEdits, Reply, lost_exchange};
+use crate::exchange::{
+    ANSWERED_HEADER, AnswerHead, Attempt, AttemptError, EXCHANGE_HEADER, HeaderEdits, Reply, lost_exchange,
+};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -18,7 +20,9 @@ impl Upstream {
     fn refuse(&mut self, error: AttemptError) -> Action {
         self.attempt = None;
         self.wants_body = false;
-        hostcalls::reply(&Reply::json(error.status, error.body));
+        let mut reply = Reply::json(error.status, error.body);
+        reply.headers.push((ANSWERED_HEADER.to_owned(), "0".to_owned()));
+        hostcalls::reply(&reply);
         Action::Pause
     }
 
@@ -35,8 +39,10 @@ impl Upstream {
                 }
                 let mut edits = HeaderEdits::default();
                 edits.set("content-length", written.len().to_string());
-                hostcalls::edit(Map::Request, &edits);
-                hostcalls::set_buffer(Source::RequestBody, body.len(), &written);
+                let sized = hostcalls::edit(Map::Request, &edits);
+                if !sized || !hostcalls::set_buffer(Source::RequestBody, body.len(), &written) {
+                    return self.refuse(lost_exchange());
+                }
                 Action::Continue
             }
             Err(error) => self.refuse(error),
@@ -61,6 +67,10 @@ impl Context for Upstream {}
 impl HttpContext for Upstream {
     fn on_http_request_headers(&mut self, _count: usize, ends: bool) -> Action {
         let headers = hostcalls::headers(Map::Request);
+        if headers.iter().next().is_none() {
+            // The host would not show them: they may hold the client's credential, so nothing leaves.
+            return self.refuse(lost_exchange());
+        }
         let Some(id) = headers.get(EXCHANGE_HEADER) else {
             // The kill switch, or a request that is not the gateway's: nothing of ours leaves with it.
             let mut edits = HeaderEdits::default();
@@ -77,7 +87,10 @@ impl HttpContext for Upstream {
         let provider = provider.map(|name| String::from_utf8_lossy(&name).into_owned()).filter(|name| !name.is_empty());
         match Attempt::begin(&exchange, number, provider.as_deref(), &headers, hostcalls::now()) {
             Ok((attempt, edits, wants_body)) => {
-                hostcalls::edit(Map::Request, &edits);
+                if !hostcalls::edit(Map::Request, &edits) {
+                    // A header that should have gone may be the client's credential.
+                    return self.refuse(lost_exchange());
+                }
                 self.attempt = Some(attempt);
                 self.wants_body = wants_body && !ends;
                 if self.wants_body { Action::Pause } else { Action::Continue }
@@ -106,7 +119,13 @@ impl HttpContext for Upstream {
                 hostcalls::edit(Map::Response, &edits);
                 Action::Continue
             }
-            AnswerHead::Hold if ends => self.answer_whole(0),
+            AnswerHead::Hold if ends => {
+                // Headers that are the end cannot be given a body here; the gateway role makes one.
+                let (mut edits, _) = attempt.answer_whole(&[]);
+                edits.set.retain(|(name, _)| name != "content-length");
+                hostcalls::edit(Map::Response, &edits);
+                Action::Continue
+            }
             AnswerHead::Hold => {
                 self.holding = true;
                 Action::Pause
@@ -129,6 +148,14 @@ impl HttpContext for Upstream {
     }
 
     fn on_http_response_trailers(&mut self, _count: usize) -> Action {
-        if self.holding { self.answer_whole(usize::MAX) } else { Action::Continue }
+        if self.holding {
+            return self.answer_whole(usize::MAX);
+        }
+        let rest = self.attempt.as_mut().and_then(|attempt| attempt.answer_piece(&[], true));
+        if rest.is_some_and(|rest| !rest.is_empty()) {
+            // The stream is cut, and trailers leave no place to say so: the client must not take it for whole.
+            hostcalls::reset_answer();
+        }
+        Action::Continue
     }
 }

@@ -6,6 +6,9 @@ use crate::stream::{Message, Sent, Stream, Teardown};
 use crate::vm::Vm;
 use std::collections::BTreeMap;
 
+/// The request header from which the route takes the cluster.
+const CLUSTER: &str = "x-conduit-cluster";
+
 /// How a message ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Ending {
@@ -155,6 +158,8 @@ impl Exchange {
             ending: Ending::WithLast,
             answers: Vec::new(),
             teardown: Teardown::default(),
+            router: None,
+            strict: true,
         }
     }
 
@@ -231,7 +236,7 @@ impl Exchange {
     pub fn run(&self, vm: &mut Vm) -> Outcome {
         let mut stream = Stream::begin(vm, self.teardown, self.strict);
         for frame in self.frames() {
-            stream.from_client(vm, frame);
+            stream.client_sends(vm, frame);
         }
         if self.ending != Ending::HangUp {
             self.respond(vm, &mut stream);
@@ -264,9 +269,15 @@ impl Exchange {
                 stream.client
             );
             let last = place + 1 == self.answers.len();
+            if stream.routed.header(CLUSTER).is_none() {
+                // The route's `cluster_header` is missing: the router answers.
+                assert!(!self.strict, "no {CLUSTER} left the gateway");
+                stream.router_reply(vm, 503, "");
+                return;
+            }
             stream.attempt(vm, &answer.provider);
             if stream.is_over() {
-                assert!(last, "attempt {} ended the exchange, {:?}", place + 1, stream.client);
+                assert!(last || !self.strict, "attempt {} ended the exchange, {:?}", place + 1, stream.client);
                 break;
             }
             if answer.headers.is_none() {
@@ -278,7 +289,7 @@ impl Exchange {
                 }
                 continue;
             }
-            let retried = answer.frames().into_iter().any(|frame| stream.from_provider(vm, frame, !last));
+            let retried = answer.frames().into_iter().any(|frame| stream.provider_sends(vm, frame, !last));
             if !retried && !stream.is_over() {
                 match answer.ending {
                     Ending::Reset => {

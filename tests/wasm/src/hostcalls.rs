@@ -44,15 +44,18 @@ fn give(cx: &mut Cx<'_>, value: &[u8], pointer: u32, size: u32) -> Answer {
     put(cx, size, &(value.len() as u32).to_le_bytes())
 }
 
+fn status(body: impl FnOnce() -> Answer) -> u32 {
+    body().err().unwrap_or(Status::Ok) as u32
+}
+
 macro_rules! hostcall {
     ($linker:ident, $name:literal, |$cx:ident $(, $arg:ident: $ty:ty)*| $body:block) => {
         $linker.func_wrap("env", $name, |mut caller: Caller<'_, Host> $(, $arg: $ty)*| -> u32 {
-            if let Some(status) = caller.data_mut().begin($name) {
-                return status as u32;
+            if let Some(injected) = caller.data_mut().begin($name) {
+                return injected as u32;
             }
             let $cx = &mut caller;
-            let answer: Answer = (|| $body)();
-            answer.err().unwrap_or(Status::Ok) as u32
+            status(|| $body)
         })?;
     };
 }

@@ -156,7 +156,7 @@ impl Stream {
     }
 
     /// A part of the request from the client.
-    pub fn from_client(&mut self, vm: &mut Vm, frame: Frame) {
+    pub fn client_sends(&mut self, vm: &mut Vm, frame: Frame) {
         // After a local reply Envoy drops what still comes.
         if self.response_started || self.is_over() {
             return;
@@ -186,7 +186,7 @@ impl Stream {
             Deferred::Reply(reply) => {
                 self.details = "conduit".into();
                 for frame in reply_frames(&reply) {
-                    self.to_client(vm, frame);
+                    self.client_gets(vm, frame);
                 }
             }
             Deferred::Reset => self.reset = true,
@@ -195,7 +195,7 @@ impl Stream {
     }
 
     /// A part of the response on its way from the router through the gateway role.
-    fn to_client(&mut self, vm: &mut Vm, frame: Frame) {
+    fn client_gets(&mut self, vm: &mut Vm, frame: Frame) {
         if self.is_over() {
             return;
         }
@@ -239,11 +239,7 @@ impl Stream {
         self.attempt = Some(Attempt { filter, answered: false });
         for wish in wishes {
             match wish {
-                Deferred::Reply(reply) => {
-                    for frame in reply_frames(&reply) {
-                        self.from_provider(vm, frame, false);
-                    }
-                }
+                Deferred::Reply(reply) => self.upstream_reply(vm, &reply),
                 Deferred::Reset => self.provider_reset(vm, 503, "reset by a filter"),
                 Deferred::Continue(_) => {}
             }
@@ -252,7 +248,7 @@ impl Stream {
 
     /// A part of the provider's answer. `retry`: the router has another attempt left, for which it drops this one if
     /// its status calls for that. Answers whether it did.
-    pub fn from_provider(&mut self, vm: &mut Vm, frame: Frame, retry: bool) -> bool {
+    pub fn provider_sends(&mut self, vm: &mut Vm, frame: Frame, retry: bool) -> bool {
         let Some(attempt) = &mut self.attempt else { return false };
         if self.client.ended || self.reset {
             return false;
@@ -261,10 +257,7 @@ impl Stream {
         for wish in passed.deferred {
             match wish {
                 Deferred::Reply(reply) if !attempt.answered => {
-                    attempt.answered = true;
-                    for frame in reply_frames(&reply) {
-                        self.to_client(vm, frame);
-                    }
+                    self.upstream_reply(vm, &reply);
                     return false;
                 }
                 Deferred::Reply(_) | Deferred::Reset => {
@@ -289,7 +282,7 @@ impl Stream {
                 }
             }
             let ends = frame.ends();
-            self.to_client(vm, frame);
+            self.client_gets(vm, frame);
             if ends {
                 self.details = "via_upstream".into();
             }
@@ -314,11 +307,21 @@ impl Stream {
         }
     }
 
+    /// A reply of the upstream role. Envoy hands it to the downstream filters: no filter of the attempt sees it, and the
+    /// router does not retry it.
+    fn upstream_reply(&mut self, vm: &mut Vm, reply: &LocalReply) {
+        self.details = "conduit".into();
+        for frame in reply_frames(reply) {
+            self.client_gets(vm, frame);
+        }
+        self.drop_attempt(vm);
+    }
+
     /// A reply that the router makes itself, through the gateway role.
     pub fn router_reply(&mut self, vm: &mut Vm, status: u32, text: &str) {
         let reply = LocalReply { status, headers: Headers::default(), body: text.as_bytes().to_vec() };
         for frame in reply_frames(&reply) {
-            self.to_client(vm, frame);
+            self.client_gets(vm, frame);
         }
     }
 

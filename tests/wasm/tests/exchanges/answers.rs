@@ -357,21 +357,21 @@ fn what_streams_is_not_held_back() {
             json!({"model": model, "stream": true, "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]});
         let mut stream = Stream::begin(&mut vm, Teardown::default(), true);
         for frame in Exchange::post(path, body.to_string()).frames() {
-            stream.from_client(&mut vm, frame);
+            stream.client_sends(&mut vm, frame);
         }
         stream.attempt(&mut vm, provider);
         for frame in Answer::sse(provider, "").frames().into_iter().take(1) {
             let Frame::Headers(map, _) = frame else { unreachable!() };
-            stream.from_provider(&mut vm, Frame::Headers(map, false), false);
+            stream.provider_sends(&mut vm, Frame::Headers(map, false), false);
         }
         assert_eq!(stream.client.status(), 200, "the headers wait");
         for event in sse.split_inclusive("\n\n") {
             let before = stream.client.body().len();
-            stream.from_provider(&mut vm, Frame::Data(event.as_bytes().to_vec(), false), false);
+            stream.provider_sends(&mut vm, Frame::Data(event.as_bytes().to_vec(), false), false);
             let went = stream.client.body().len() > before;
             assert!(went || !event.contains("Grüß"), "{path} from {provider}: text is held back");
         }
-        stream.from_provider(&mut vm, Frame::Data(Vec::new(), true), false);
+        stream.provider_sends(&mut vm, Frame::Data(Vec::new(), true), false);
         assert!(stream.client.ended);
         stream.end(&mut vm);
     }

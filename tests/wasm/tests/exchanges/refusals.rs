@@ -1,7 +1,7 @@
 //! What the gateway answers itself: its own errors in the client's format, health, models.
 
 use crate::support::*;
-use conduit_wasm::{Ending, Exchange};
+use conduit_wasm::{Answer, Ending, Exchange};
 use serde_json::{Value, json};
 
 /// The message of an error in the format of that path's clients; panics where it is not of that format.
@@ -102,5 +102,20 @@ fn models_are_listed_in_both_clients_shapes() {
         }
         assert_eq!(list.get("object") == Some(&Value::from("list")), version.is_none());
         assert_eq!(list.get("has_more").is_some(), version.is_some());
+    }
+}
+
+#[test]
+fn what_the_target_cannot_do_is_refused_with_its_reason() {
+    let mut vm = vm();
+    let body = json!({"model": "anthropic/claude-sonnet-4-5", "n": 2, "messages": [{"role": "user", "content": "hi"}]});
+    for size in [10, 1000] {
+        let exchange = chat(body.to_string()).parts(size).answer(Answer::json("anthropic", 200, "{}"));
+        let outcome = exchange.run(&mut vm);
+        record(&mut vm, &outcome);
+        assert!(!outcome.sent[0].request.ended, "it was sent nevertheless");
+        assert_eq!(outcome.client.status(), 400, "{}", outcome.client.text());
+        let message = message("/v1/chat/completions", &outcome.client.body());
+        assert!(!message.contains("could not be reached"), "{message}");
     }
 }
