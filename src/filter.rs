@@ -27,6 +27,10 @@ const UPSTREAM: &[u8] = b"conduit.upstream";
 /// The root id of the tap role.
 const TAP: &[u8] = b"conduit.tap";
 
+/// The filter state by which the attempts of an exchange find it. Not a header: attempts share their request headers, so
+/// that what the first takes off is missing in the second.
+const EXCHANGE_PROPERTY: &str = "conduit.exchange";
+
 thread_local! {
     /// Exchanges in flight on this worker, by the id that the exchange header carries.
     static EXCHANGES: RefCell<HashMap<String, Rc<RefCell<Exchange>>>> = RefCell::new(HashMap::new());

@@ -2,7 +2,7 @@
 //! sees the answer that the client gets.
 
 use super::hostcalls::{self, Map, Source};
-use super::{EXCHANGES, exchanges_in_flight, report_record, report_routing};
+use super::{EXCHANGE_PROPERTY, EXCHANGES, exchanges_in_flight, report_record, report_routing};
 use crate::config::Plan;
 use crate::exchange::{CLUSTER_HEADER, EXCHANGE_HEADER, Exchange, HeaderEdits, Headers, Step};
 use crate::formats::Format;
@@ -84,6 +84,7 @@ impl HttpContext for Gateway {
         let (exchange, step) = Exchange::begin(Arc::clone(&self.plan), self.id.clone(), &headers, ends, now);
         let exchange = Rc::new(RefCell::new(exchange));
         EXCHANGES.with_borrow_mut(|all| all.insert(self.id.clone(), Rc::clone(&exchange)));
+        hostcalls::set_property(EXCHANGE_PROPERTY, self.id.as_bytes());
         exchanges_in_flight(1);
         self.exchange = Some(exchange);
         self.headers = headers;
