@@ -31,8 +31,6 @@ use crate::usage::{Count, Known, Tokens, Usage};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// The request header by which an attempt finds its exchange. Set by the gateway role, removed by the upstream role.
-pub const EXCHANGE_HEADER: &str = "x-conduit-exchange";
 /// The request header that the route's `cluster_header` reads.
 pub const CLUSTER_HEADER: &str = "x-conduit-cluster";
 /// The response header by which the upstream role says that an answer is a provider's and not Envoy's own.
@@ -105,6 +103,8 @@ pub struct Ledger {
     pub streamed: bool,
     /// Parameters that the target's format has no place for.
     pub dropped: Vec<String>,
+    /// Headers of the client's format that an attempt at another format took off.
+    pub set_aside: Vec<(String, String)>,
 }
 
 /// One client request, from its headers to its record.
@@ -112,6 +112,8 @@ pub struct Ledger {
 pub struct Exchange {
     plan: Arc<Plan>,
     id: String,
+    /// The request's headers as the client sent them.
+    headers: Headers,
     endpoint: Endpoint,
     format: Format,
     caller: Caller,
@@ -131,9 +133,8 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Begins an exchange with a request's headers. `None` where Conduit has nothing to do with it (the kill switch).
-    /// `ends` says that no body follows; `id` names the exchange on this worker.
-    pub fn begin(plan: Arc<Plan>, id: String, headers: &Headers, ends: bool, now: Time) -> (Self, Step) {
+    /// Begins an exchange with a request's headers. `ends` says that no body follows; `id` names the exchange on this worker.
+    pub fn begin(plan: Arc<Plan>, id: String, headers: Headers, ends: bool, now: Time) -> (Self, Step) {
         let path = headers.get(":path").unwrap_or("/");
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let method = headers.get(":method").unwrap_or("GET");
@@ -158,13 +159,15 @@ impl Exchange {
             answer_ended: false,
             local_failure: false,
             endpoint,
+            headers,
         };
-        let step = exchange.head(headers, ends);
+        let step = exchange.head(ends);
         (exchange, step)
     }
 
-    fn head(&mut self, headers: &Headers, ends: bool) -> Step {
-        let too_large = headers
+    fn head(&mut self, ends: bool) -> Step {
+        let too_large = self
+            .headers
             .get("content-length")
             .and_then(|length| length.trim().parse::<u64>().ok())
             .is_some_and(|length| length > self.plan.max_body);
@@ -202,8 +205,8 @@ impl Exchange {
             )),
             Endpoint::Chat | Endpoint::Messages | Endpoint::CountTokens => Step::Wait,
             Endpoint::Other { .. } => {
-                let json = headers.get("content-type").is_some_and(|t| t.trim().starts_with("application/json"));
-                if json && !ends { Step::Wait } else { self.pass_through(None, headers) }
+                let json = self.headers.get("content-type").is_some_and(|t| t.trim().starts_with("application/json"));
+                if json && !ends { Step::Wait } else { self.pass_through(None) }
             }
         }
     }
@@ -222,13 +225,13 @@ impl Exchange {
     }
 
     /// Takes the whole request body.
-    pub fn body(&mut self, headers: &Headers, body: &[u8]) -> Step {
+    pub fn body(&mut self, body: &[u8]) -> Step {
         if let Some(step) = self.body_grows(body.len()) {
             return step;
         }
         let json: Value = match serde_json::from_slice(body) {
             Ok(json) => json,
-            Err(_) if matches!(self.endpoint, Endpoint::Other { .. }) => return self.pass_through(None, headers),
+            Err(_) if matches!(self.endpoint, Endpoint::Other { .. }) => return self.pass_through(None),
             Err(error) => {
                 let error = ApiError::new(400, format!("the request body is not valid JSON: {error}"));
                 return self.error(&error.with_code("invalid_json"));
@@ -236,7 +239,7 @@ impl Exchange {
         };
         let read = match self.endpoint {
             Endpoint::CountTokens => anthropic_messages::read_count_request(&json),
-            Endpoint::Other { .. } => return self.pass_through(json.get("model").and_then(Value::as_str), headers),
+            Endpoint::Other { .. } => return self.pass_through(json.get("model").and_then(Value::as_str)),
             _ => self.format.read_request(&json),
         };
         let request = match read {
@@ -249,14 +252,14 @@ impl Exchange {
         drop(json);
         self.model_asked = Some(request.model.clone());
         self.request = Some(request);
-        self.route(headers)
+        self.route()
     }
 
-    fn route(&mut self, headers: &Headers) -> Step {
+    fn route(&mut self) -> Step {
         let Some(request) = &self.request else {
             return self.error(&ApiError::new(500, "the gateway lost the request"));
         };
-        let decided = decide(&self.plan, request, self.endpoint.name(), &self.caller, headers, false);
+        let decided = decide(&self.plan, request, self.endpoint.name(), &self.caller, &self.headers, false);
         let (decision, count) = match decided {
             Ok(decided) => decided,
             Err(error) => return self.error(&decide::route_error(error)),
@@ -292,7 +295,6 @@ impl Exchange {
         let retries = decision.targets.len().saturating_sub(1);
         let mut edits = HeaderEdits::default();
         edits.set(CLUSTER_HEADER, decision.cluster.clone());
-        edits.set(EXCHANGE_HEADER, self.id.clone());
         edits.set("x-envoy-max-retries", retries.to_string());
         Step::Forward(edits)
     }
@@ -309,11 +311,11 @@ impl Exchange {
 
     /// A path that Conduit has no format for: to the provider that the body's model names, where it is
     /// OpenAI-compatible, else to the default one.
-    fn pass_through(&mut self, model: Option<&str>, headers: &Headers) -> Step {
+    fn pass_through(&mut self, model: Option<&str>) -> Step {
         self.model_asked = model.map(str::to_owned);
         let named = model.and_then(|model| {
             let request = ChatRequest { model: model.to_owned(), ..ChatRequest::default() };
-            decide(&self.plan, &request, self.endpoint.name(), &self.caller, headers, false).ok()
+            decide(&self.plan, &request, self.endpoint.name(), &self.caller, &self.headers, false).ok()
         });
         let compatible = |target: &Arc<Target>| {
             self.plan.provider(target.provider).is_some_and(|p| p.spec.format == Format::OpenAiChat)

@@ -27,8 +27,14 @@ const UPSTREAM: &[u8] = b"conduit.upstream";
 /// The root id of the tap role.
 const TAP: &[u8] = b"conduit.tap";
 
+/// The filter state by which the attempts of an exchange find it. Not a header: attempts share their request headers, so
+/// that what the first takes off is missing in the second; and no client can set it.
+const EXCHANGE_PROPERTY: &str = "conduit.exchange";
+/// Its value for a request that passes untouched: the kill switch.
+const UNTOUCHED: &[u8] = b"untouched";
+
 thread_local! {
-    /// Exchanges in flight on this worker, by the id that the exchange header carries.
+    /// Exchanges in flight on this worker, by the id that [`EXCHANGE_PROPERTY`] carries.
     static EXCHANGES: RefCell<HashMap<String, Rc<RefCell<Exchange>>>> = RefCell::new(HashMap::new());
     static METERS: RefCell<Meters> = RefCell::new(Meters::default());
 }

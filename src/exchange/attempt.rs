@@ -76,7 +76,7 @@ impl Attempt {
             return Err(AttemptError { status: 503, body: borrowed.format.write_error(&error) });
         };
         borrowed.recount(&target);
-        let (edits, wants_body) = request_head(&borrowed, &target, provider, headers, now);
+        let (edits, wants_body) = request_head(&mut borrowed, &target, provider, headers, now);
         let ledger = &mut borrowed.ledger;
         ledger.tried.push(Tried { target: target.name.clone(), status: None, began: now, took: None });
         ledger.usage = Usage::default();

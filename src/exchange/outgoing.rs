@@ -10,8 +10,10 @@ use crate::host::Time;
 use crate::providers::{Auth, glm_bearer};
 use serde_json::Value;
 
+/// How a request's headers change for an attempt, and whether its body is wanted. `headers` are what earlier attempts
+/// left of them: what one of those took off only for its own format is put back.
 pub(super) fn request_head(
-    exchange: &Exchange,
+    exchange: &mut Exchange,
     target: &Target,
     provider: &Provider,
     headers: &Headers,
@@ -19,11 +21,17 @@ pub(super) fn request_head(
 ) -> (HeaderEdits, bool) {
     let mut edits = HeaderEdits::default();
     let same = provider.spec.format == exchange.format;
-    for (name, _) in headers.iter() {
-        let other_formats = !same && (name.starts_with("anthropic-") || name.starts_with("openai-"));
-        if !headers::may_leave(name) || other_formats {
+    for (name, value) in headers.iter() {
+        let of_a_format = name.starts_with("anthropic-") || name.starts_with("openai-");
+        if !headers::may_leave(name) {
             edits.remove(name);
+        } else if of_a_format && !same {
+            edits.remove(name);
+            exchange.ledger.set_aside.push((name.to_owned(), value.to_owned()));
         }
+    }
+    if same {
+        edits.set.append(&mut exchange.ledger.set_aside);
     }
     let below = match &exchange.endpoint {
         Endpoint::CountTokens => "/messages/count_tokens",
@@ -35,7 +43,8 @@ pub(super) fn request_head(
     edits.set(":authority", provider.url.authority());
     edits.set("accept-encoding", "identity".into());
     for (name, value) in provider.spec.headers {
-        if headers.get(name).is_none() || !same {
+        let said = headers.get(name).is_some() || edits.set.iter().any(|(set, _)| set == name);
+        if !same || !said {
             edits.set(name, (*value).to_owned());
         }
     }

@@ -2,9 +2,9 @@
 //! sees the answer that the client gets.
 
 use super::hostcalls::{self, Map, Source};
-use super::{EXCHANGES, exchanges_in_flight, report_record, report_routing};
+use super::{EXCHANGE_PROPERTY, EXCHANGES, UNTOUCHED, exchanges_in_flight, report_record, report_routing};
 use crate::config::Plan;
-use crate::exchange::{CLUSTER_HEADER, EXCHANGE_HEADER, Exchange, HeaderEdits, Headers, Reply, Step};
+use crate::exchange::{CLUSTER_HEADER, Exchange, HeaderEdits, Headers, Reply, Step};
 use crate::formats::Format;
 use crate::formats::canonical::ApiError;
 use proxy_wasm::traits::{Context, HttpContext};
@@ -17,7 +17,6 @@ pub(super) struct Gateway {
     context_id: u32,
     plan: Arc<Plan>,
     id: String,
-    headers: Headers,
     exchange: Option<Rc<RefCell<Exchange>>>,
     waiting: bool,
     /// What takes the place of the answer's body: Envoy's own error, in the client's format.
@@ -26,8 +25,7 @@ pub(super) struct Gateway {
 
 impl Gateway {
     pub(super) fn new(context_id: u32, plan: Arc<Plan>) -> Self {
-        let (id, headers) = (String::new(), Headers::default());
-        Self { context_id, plan, id, headers, exchange: None, waiting: false, instead: None }
+        Self { context_id, plan, id: String::new(), exchange: None, waiting: false, instead: None }
     }
 
     /// The kill switch: the request goes untouched to the first provider that speaks its format.
@@ -37,7 +35,7 @@ impl Gateway {
         let default = self.plan.passthrough.and_then(|id| self.plan.provider(id)).filter(|_| !messages);
         let provider = default.or_else(|| self.plan.providers.iter().find(|p| p.spec.format == format));
         let mut edits = HeaderEdits::default();
-        edits.remove(EXCHANGE_HEADER);
+        hostcalls::set_property(EXCHANGE_PROPERTY, UNTOUCHED);
         match provider.or(self.plan.providers.first()) {
             Some(provider) => edits.set(CLUSTER_HEADER, provider.cluster.clone()),
             None => edits.remove(CLUSTER_HEADER),
@@ -72,7 +70,7 @@ impl Gateway {
         let Some(exchange) = self.exchange.clone() else { return Action::Continue };
         let began = hostcalls::now();
         let body = hostcalls::buffer(Source::RequestBody, most).unwrap_or_default();
-        let step = exchange.borrow_mut().body(&self.headers, &body);
+        let step = exchange.borrow_mut().body(&body);
         report_routing(hostcalls::now().since(began).micros());
         self.carry_out(&step)
     }
@@ -88,12 +86,12 @@ impl HttpContext for Gateway {
         }
         let now = hostcalls::now();
         self.id = format!("{}-{:x}", self.context_id, now.0);
-        let (exchange, step) = Exchange::begin(Arc::clone(&self.plan), self.id.clone(), &headers, ends, now);
+        let (exchange, step) = Exchange::begin(Arc::clone(&self.plan), self.id.clone(), headers, ends, now);
         let exchange = Rc::new(RefCell::new(exchange));
         EXCHANGES.with_borrow_mut(|all| all.insert(self.id.clone(), Rc::clone(&exchange)));
+        hostcalls::set_property(EXCHANGE_PROPERTY, self.id.as_bytes());
         exchanges_in_flight(1);
         self.exchange = Some(exchange);
-        self.headers = headers;
         self.carry_out(&step)
     }
 

@@ -1,11 +1,9 @@
 //! The upstream role: an upstream HTTP filter, run once per attempt. It speaks the chosen provider's format there, and
 //! the client's back.
 
-use super::EXCHANGES;
 use super::hostcalls::{self, Level, Map, Source};
-use crate::exchange::{
-    ANSWERED_HEADER, AnswerHead, Attempt, AttemptError, EXCHANGE_HEADER, HeaderEdits, Reply, lost_exchange,
-};
+use super::{EXCHANGE_PROPERTY, EXCHANGES, UNTOUCHED};
+use crate::exchange::{ANSWERED_HEADER, AnswerHead, Attempt, AttemptError, HeaderEdits, Reply, lost_exchange};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 
@@ -67,18 +65,16 @@ impl Context for Upstream {}
 impl HttpContext for Upstream {
     fn on_http_request_headers(&mut self, _count: usize, ends: bool) -> Action {
         let headers = hostcalls::headers(Map::Request);
+        let id = hostcalls::property(&[EXCHANGE_PROPERTY]).unwrap_or_default();
+        if id == UNTOUCHED {
+            return Action::Continue;
+        }
         if headers.iter().next().is_none() {
             // The host would not show them: they may hold the client's credential, so nothing leaves.
             return self.refuse(lost_exchange());
         }
-        let Some(id) = headers.get(EXCHANGE_HEADER) else {
-            // The kill switch, or a request that is not the gateway's: nothing of ours leaves with it.
-            let mut edits = HeaderEdits::default();
-            headers.iter().filter(|(name, _)| name.starts_with("x-conduit-")).for_each(|(name, _)| edits.remove(name));
-            hostcalls::edit(Map::Request, &edits);
-            return Action::Continue;
-        };
-        let Some(exchange) = EXCHANGES.with_borrow(|all| all.get(id).cloned()) else {
+        let id = String::from_utf8_lossy(&id);
+        let Some(exchange) = EXCHANGES.with_borrow(|all| all.get(id.as_ref()).cloned()) else {
             return self.refuse(lost_exchange());
         };
         let number = headers.get("x-envoy-attempt-count").and_then(|n| n.parse().ok()).unwrap_or(1);
@@ -117,7 +113,8 @@ impl HttpContext for Upstream {
         match attempt.answer_head(&headers, ends, hostcalls::now()) {
             AnswerHead::Stream(edits) => {
                 hostcalls::edit(Map::Response, &edits);
-                Action::Continue
+                // Held until the first bytes: a provider that dies before them leaves the request to the next target.
+                if ends { Action::Continue } else { Action::Pause }
             }
             AnswerHead::Hold if ends => {
                 // Headers that are the end cannot be given a body here; the gateway role makes one.
