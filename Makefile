@@ -81,6 +81,10 @@ fuzz: $(TOOLS)/bin/cargo-fuzz ## every parser and translator against libFuzzer; 
 	  RUSTC_BOOTSTRAP=1 $(TOOLS)/bin/cargo-fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	  -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -dict=fuzz/words.dict -verbosity=0 -print_final_stats=1; done
 
+.PHONY: bench
+bench: ## what each step of the path costs, natively
+	@cargo bench --quiet --bench path
+
 # ----------------------------------------------------------------------------------------------------------------
 
 .PHONY: deny
