@@ -76,10 +76,12 @@ fn status_of(kind: Option<&str>, code: Option<&str>) -> u16 {
     }
 }
 
-/// A page or text as one line. Markup, scripts and styles go.
+/// A page or text as one line. Markup, scripts and styles go. What is not closed goes on to the end, as in browsers: to
+/// look for each end that is missing would take time that grows with the square of the page.
 fn plain_text(body: &str) -> String {
-    static MARKUP: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?is)<(script|style)\b.*?</(script|style)>|<!--.*?-->|<[a-z!/][^>]*>").ok());
+    static MARKUP: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?is)<(script|style)(?-u:\b).*?(</(script|style)>|\z)|<!--.*?(-->|\z)|<[a-z!/][^>]*>").ok()
+    });
     let bare = match MARKUP.as_ref() {
         Some(markup) => markup.replace_all(body, " "),
         None => body.into(),

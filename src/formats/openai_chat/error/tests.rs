@@ -77,6 +77,18 @@ fn an_error_within_a_200_finds_its_status() {
 }
 
 #[test]
+fn an_unfinished_page_is_read_at_once() {
+    for (page, want) in [
+        ("<h1>Bad Gateway</h1><script>var x = 1".to_owned(), "Bad Gateway"),
+        ("Bad Gateway <!-- nginx".to_owned(), "Bad Gateway"),
+        // Minutes, were every comment looked for to the end.
+        (format!("Bad Gateway {}", "<!-- >".repeat(500_000)), "Bad Gateway"),
+    ] {
+        assert_eq!(read_error(502, page.as_bytes()).message, want);
+    }
+}
+
+#[test]
 fn a_key_in_a_message_is_masked() {
     let body = r#"{"error":{"message":"Incorrect API key provided: my-own-key."}}"#;
     assert!(!read_error(401, body.as_bytes()).message.contains("my-own-key"));
