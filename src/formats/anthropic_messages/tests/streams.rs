@@ -317,3 +317,15 @@ fn reasons_to_stop() {
         assert_eq!(delta["usage"], json!({"input_tokens": 0, "output_tokens": 0}));
     }
 }
+
+#[test]
+fn what_waits_behind_an_unfinished_call_is_told_before_an_error() {
+    let cut = StreamEvent::Error(ApiError::new(502, "cut"));
+    let events = [started(), tool(0, "a"), arguments(0, "{\"a\":"), text("late"), cut, StreamEvent::End];
+    let written = write_stream(&events);
+    let kinds: Vec<&str> = written.iter().filter_map(|data| data["type"].as_str()).collect();
+    let [head, tail] = [&kinds[..4], &kinds[4..]];
+    assert_eq!(head, ["message_start", "content_block_start", "content_block_delta", "content_block_stop"]);
+    assert_eq!(tail, ["content_block_start", "content_block_delta", "error"]);
+    assert_eq!(written[5]["delta"]["text"], "late");
+}
