@@ -12,13 +12,18 @@ fn closed(pieces: &[&[u8]]) -> Vec<u8> {
     tap.close()
 }
 
-/// Whether `bytes` are whole answers and nothing else, by another parser of HTTP; `None` where it refuses a head, which
-/// Envoy will refuse too.
+/// Whether `bytes` are whole answers and nothing else, by another parser of HTTP; `None` where it refuses a head or
+/// a chunk size, as Envoy may too.
 fn is_whole(mut rest: &[u8]) -> Option<bool> {
     while !rest.is_empty() {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut head = httparse::Response::new(&mut headers);
         let httparse::Status::Complete(length) = head.parse(rest).ok()? else { return Some(false) };
+        // The other parser takes bare line feeds, which the tap leaves to Envoy.
+        let ends = |end: &[u8]| rest[..length].windows(end.len()).filter(|bytes| *bytes == end).count();
+        if ends(b"\n") != ends(b"\r\n") {
+            return None;
+        }
         let header = |name: &str| {
             let found = head.headers.iter().rev().find(|header| header.name.eq_ignore_ascii_case(name));
             found.and_then(|header| std::str::from_utf8(header.value).ok()).map(str::trim)
@@ -30,27 +35,28 @@ fn is_whole(mut rest: &[u8]) -> Option<bool> {
         if bodiless {
             continue;
         }
-        let after = if chunked { after_chunks(rest) } else { rest.get(length_said.unwrap_or(usize::MAX)..) };
+        let after = if chunked { after_chunks(rest).ok()? } else { rest.get(length_said.unwrap_or(usize::MAX)..) };
         let Some(after) = after else { return Some(false) };
         rest = after;
     }
     Some(true)
 }
 
-fn after_chunks(mut rest: &[u8]) -> Option<&[u8]> {
+/// What follows a chunked body, if it ends; `Err` where the other parser refuses a size.
+fn after_chunks(mut rest: &[u8]) -> Result<Option<&[u8]>, httparse::InvalidChunkSize> {
     loop {
-        let Ok(httparse::Status::Complete((start, size))) = httparse::parse_chunk_size(rest) else { return None };
+        let httparse::Status::Complete((start, size)) = httparse::parse_chunk_size(rest)? else { return Ok(None) };
         rest = &rest[start..];
-        if size == 0 {
-            loop {
-                let end = rest.windows(2).position(|two| two == b"\r\n")?;
-                rest = &rest[end + 2..];
-                if end == 0 {
-                    return Some(rest);
-                }
+        while size == 0 {
+            let Some(end) = rest.windows(2).position(|two| two == b"\r\n") else { return Ok(None) };
+            rest = &rest[end + 2..];
+            if end == 0 {
+                return Ok(Some(rest));
             }
         }
-        rest = rest.get(usize::try_from(size).ok()?..)?.strip_prefix(b"\r\n")?;
+        let after = usize::try_from(size).ok().and_then(|size| rest.get(size..)?.strip_prefix(b"\r\n"));
+        let Some(after) = after else { return Ok(None) };
+        rest = after;
     }
 }
 
