@@ -329,3 +329,17 @@ fn what_waits_behind_an_unfinished_call_is_told_before_an_error() {
     assert_eq!(tail, ["content_block_start", "content_block_delta", "error"]);
     assert_eq!(written[5]["delta"]["text"], "late");
 }
+
+#[test]
+fn blocks_after_the_stop_reason_are_ignored() {
+    let late = [
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "id": "a", "name": "f", "input": {"a": 1}}}),
+        json!({"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "late"}}),
+        json!({"type": "content_block_stop", "index": 0}),
+    ];
+    let stop = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}});
+    let over = json!({"type": "message_stop"});
+    let without = read_stream(&sse(&[start(), stop.clone(), over.clone()]));
+    let [block, delta, end] = late;
+    assert_eq!(read_stream(&sse(&[start(), stop, block, delta, end, over])), without);
+}
