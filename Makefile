@@ -9,6 +9,8 @@ WASM := target/wasm32-wasip1/release/conduit.wasm
 BIN := target/release/conduit
 VENV := .venv
 TOOLS := $(CURDIR)/.tools
+# Whole-program optimisation pays in the module only; the command is built without.
+QUICK := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 CONFIG ?= examples/01-quickstart/conduit.yaml
 # Recorded provider traffic for tests, where this machine has it; tests that need it say that they were skipped.
 export CONDUIT_VECTORS ?= $(realpath ../shared/vectors)
@@ -32,7 +34,7 @@ setup: targets $(VENV)/.run $(VENV)/.test $(TOOLS)/bin/wasm-bindgen-test-runner 
 .PHONY: build
 build: targets ## target/wasm32-wasip1/release/conduit.wasm and target/release/conduit
 	@cargo build --release --lib --target wasm32-wasip1
-	@cargo build --release --bin conduit
+	@$(QUICK) cargo build --release --bin conduit
 
 .PHONY: check
 check: lint deny ## fmt, clippy, deny
