@@ -70,6 +70,24 @@ pure: targets $(TOOLS)/bin/wasm-bindgen-test-runner node ## the pure core's test
 e2e: build $(VENV)/.run $(VENV)/.test ## a real Envoy, mock providers and the vendors' own SDKs
 	@$(VENV)/bin/python -m pytest -q tests/e2e
 
+# --- what takes long --------------------------------------------------------------------------------------------
+
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS ?= $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
+
+# libFuzzer needs compiler flags that the stable compiler keeps for nightly. There is no unsafe code for a sanitizer.
+.PHONY: fuzz
+fuzz: $(TOOLS)/bin/cargo-fuzz ## every parser and translator against libFuzzer; FUZZ_SECONDS=… for each (default 60), FUZZ_TARGETS=…
+	@for target in $(FUZZ_TARGETS); do echo "fuzz $$target"; mkdir -p fuzz/corpus/$$target; \
+	  RUSTC_BOOTSTRAP=1 $(TOOLS)/bin/cargo-fuzz run --sanitizer none $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	  -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -dict=fuzz/words.dict -verbosity=0 -print_final_stats=1; done
+
+.PHONY: bench
+bench: ## what each step of the path costs, natively
+	@cargo bench --quiet --bench path
+
+# ----------------------------------------------------------------------------------------------------------------
+
 .PHONY: deny
 deny: $(TOOLS)/bin/cargo-deny
 	@$(TOOLS)/bin/cargo-deny --log-level error check licenses bans sources
@@ -123,3 +141,8 @@ $(TOOLS)/bin/cargo-deny:
 	@echo "Building cargo-deny (some minutes, once) …"
 	@CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
 	  cargo install --quiet --locked --root $(TOOLS) cargo-deny --version 0.20.2
+
+$(TOOLS)/bin/cargo-fuzz:
+	@echo "Building cargo-fuzz (some minutes, once) …"
+	@CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
+	  cargo install --quiet --locked --root $(TOOLS) cargo-fuzz --version 0.13.2

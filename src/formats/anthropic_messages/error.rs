@@ -2,9 +2,8 @@
 
 use super::blocks::Object;
 use crate::formats::canonical::{ApiError, ErrorKind};
-use regex::Regex;
+use crate::formats::secrets::mask;
 use serde_json::{Value, json};
-use std::sync::LazyLock;
 
 /// The longest message kept from a body that is not of this format, in characters.
 const LONGEST: usize = 300;
@@ -81,27 +80,6 @@ fn of_text(text: &str) -> String {
     match line.char_indices().nth(LONGEST) {
         Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
         None => line,
-    }
-}
-
-/// What has the shape of a credential: prefixed keys, signed tokens, bearer values, long random words.
-static SECRETS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(concat!(
-        r"(?i)\b(?:sk|rk|pk|gsk|xai|key)[-_][A-Za-z0-9_*.\-]{6,}",
-        r"|(?-i:\beyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2})",
-        r"|(?-i:\b(?:AIza|AKIA|ASIA)[A-Za-z0-9_-]{12,})",
-        r"|(?-u:\b)bearer\s+[A-Za-z0-9._~+/=-]{8,}",
-        r"|\b[A-Za-z0-9]{16,}\.[A-Za-z0-9]{12,}\b",
-        r"|\b[A-Za-z0-9]{36,}\b",
-    ))
-    .ok()
-});
-
-/// The message with everything that looks like a credential replaced.
-pub(super) fn mask(message: &str) -> String {
-    match SECRETS.as_ref() {
-        Some(secrets) => secrets.replace_all(message, "[redacted]").into_owned(),
-        None => message.to_owned(),
     }
 }
 

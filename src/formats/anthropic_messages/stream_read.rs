@@ -47,6 +47,8 @@ impl ReadStream for StreamReader {
         let kind = data.get("type").and_then(Value::as_str).unwrap_or(event.name);
         match kind {
             "message_start" => self.start(data.get("message").unwrap_or(&Value::Null), out),
+            // A choice that is over says nothing more.
+            "content_block_start" | "content_block_delta" if self.finished => {}
             "content_block_start" => self.block_start(&data, out),
             "content_block_delta" => self.block_delta(&data, out),
             "content_block_stop" => {

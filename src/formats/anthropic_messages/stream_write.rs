@@ -109,6 +109,11 @@ impl WriteStream for StreamWriter {
             StreamEvent::Usage(usage) => self.usage.merge(usage),
             StreamEvent::Ping => emit("ping", json!({}), out),
             StreamEvent::Error(cause) => {
+                // What was said before still counts, also where it waits behind a call that never became whole.
+                while self.queue.len() > 1 {
+                    self.close(out);
+                }
+                self.advance(out);
                 self.done = true;
                 emit("error", error::write(cause), out);
             }

@@ -1,8 +1,9 @@
 //! Whole answers, read and written.
 
 use super::super::canonical::{Answer, ApiError, Choice, Part, StopReason, ToolCall};
+use super::super::secrets::mask;
 use super::super::{Format, Incoming};
-use super::error::{body_error, cut, mask};
+use super::error::{body_error, cut};
 use super::parts::{read_content, reasoning};
 use super::usage::{read_body_usage, write_usage};
 use super::{arguments, audio, function_call, given, read_stop, text, write_stop};

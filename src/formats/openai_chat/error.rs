@@ -1,6 +1,7 @@
 //! Errors, read from whatever a provider answers and written as OpenAI does.
 
 use super::super::canonical::{ApiError, ErrorKind};
+use super::super::secrets::mask;
 use super::{given, text};
 use regex::Regex;
 use serde_json::{Value, json};
@@ -75,10 +76,12 @@ fn status_of(kind: Option<&str>, code: Option<&str>) -> u16 {
     }
 }
 
-/// A page or text as one line. Markup, scripts and styles go.
+/// A page or text as one line. Markup, scripts and styles go. What is not closed goes on to the end, as in browsers: to
+/// look for each end that is missing would take time that grows with the square of the page.
 fn plain_text(body: &str) -> String {
-    static MARKUP: LazyLock<Option<Regex>> =
-        LazyLock::new(|| Regex::new(r"(?is)<(script|style)\b.*?</(script|style)>|<!--.*?-->|<[a-z!/][^>]*>").ok());
+    static MARKUP: LazyLock<Option<Regex>> = LazyLock::new(|| {
+        Regex::new(r"(?is)<(script|style)(?-u:\b).*?(</(script|style)>|\z)|<!--.*?(-->|\z)|<[a-z!/][^>]*>").ok()
+    });
     let bare = match MARKUP.as_ref() {
         Some(markup) => markup.replace_all(body, " "),
         None => body.into(),
@@ -91,27 +94,6 @@ pub(super) fn cut(text: &str) -> String {
     match text.get(..text.floor_char_boundary(LONGEST)) {
         Some(head) if head.len() < text.len() => format!("{head}…"),
         _ => text.to_owned(),
-    }
-}
-
-/// `text` with everything that looks like a credential replaced by `***`: providers echo the key that they refuse.
-pub(super) fn mask(text: &str) -> String {
-    static KEYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-        let patterns = [
-            // Said to be one, whatever it looks like.
-            r#"(?P<said>(?i:api[-_ ]?key|authorization|access[-_ ]token|secret)(?i: provided)?["']?\s*[:=]\s*["']?(?i:bearer\s+)?)[^\s"',;<>]*[^\s"',;<>.]"#,
-            r#"(?P<bearer>\b(?i:bearer)\s+)[^\s"',;<>]*[^\s"',;<>.]"#,
-            // The shapes of providers' keys, JWTs, GLM's `id.secret`.
-            r"\b(?:sk|rk|pk|gsk|xai|pplx|csk|hf|r8)[-_][A-Za-z0-9_*-]{6,}",
-            r"\bAIza[A-Za-z0-9_-]{20,}|\bAKIA[A-Z0-9]{12,}",
-            r"\beyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+",
-            r"\b[0-9a-f]{32}\.[A-Za-z0-9]{8,}",
-        ];
-        Regex::new(&patterns.join("|")).ok()
-    });
-    match KEYS.as_ref() {
-        Some(keys) => keys.replace_all(text, "${said}${bearer}***").into_owned(),
-        None => text.to_owned(),
     }
 }
 

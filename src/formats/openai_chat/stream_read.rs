@@ -3,8 +3,9 @@
 mod calls;
 
 use super::super::canonical::{ApiError, StopReason, StreamEvent};
+use super::super::secrets::mask;
 use super::super::{ReadStream, sse};
-use super::error::{body_error, cut, mask};
+use super::error::{body_error, cut};
 use super::parts::{reasoning, thinking_text};
 use super::usage::{read_body_usage, whole};
 use super::{function_call, given, read_stop, text};

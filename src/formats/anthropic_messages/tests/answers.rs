@@ -210,7 +210,7 @@ fn credentials_are_masked() {
             401,
             json!({"error": {"message": format!("Incorrect API key: {secret}. See docs")}}).to_string().as_bytes(),
         );
-        assert!(error.message.contains("[redacted]") && !error.message.contains(secret), "{}", error.message);
+        assert!(error.message.contains("***") && !error.message.contains(secret), "{}", error.message);
         let written = write_error(&ApiError::new(401, format!("bad {secret}")));
         assert!(!String::from_utf8(written).unwrap().contains(secret));
     }

@@ -318,3 +318,29 @@ fn reasons_to_stop() {
         assert_eq!(delta["usage"], json!({"input_tokens": 0, "output_tokens": 0}));
     }
 }
+
+#[test]
+fn what_waits_behind_an_unfinished_call_is_told_before_an_error() {
+    let cut = StreamEvent::Error(ApiError::new(502, "cut"));
+    let events = [started(), tool(0, "a"), arguments(0, "{\"a\":"), text("late"), cut, StreamEvent::End];
+    let written = write_stream(&events);
+    let kinds: Vec<&str> = written.iter().filter_map(|data| data["type"].as_str()).collect();
+    let [head, tail] = [&kinds[..4], &kinds[4..]];
+    assert_eq!(head, ["message_start", "content_block_start", "content_block_delta", "content_block_stop"]);
+    assert_eq!(tail, ["content_block_start", "content_block_delta", "error"]);
+    assert_eq!(written[5]["delta"]["text"], "late");
+}
+
+#[test]
+fn blocks_after_the_stop_reason_are_ignored() {
+    let late = [
+        json!({"type": "content_block_start", "index": 0, "content_block": {"type": "tool_use", "id": "a", "name": "f", "input": {"a": 1}}}),
+        json!({"type": "content_block_delta", "index": 1, "delta": {"type": "text_delta", "text": "late"}}),
+        json!({"type": "content_block_stop", "index": 0}),
+    ];
+    let stop = json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}});
+    let over = json!({"type": "message_stop"});
+    let without = read_stream(&sse(&[start(), stop.clone(), over.clone()]));
+    let [block, delta, end] = late;
+    assert_eq!(read_stream(&sse(&[start(), stop, block, delta, end, over])), without);
+}

@@ -1,0 +1,154 @@
+//! What the fuzz targets share: cutting input into pieces, and what must hold for every request, answer and stream.
+
+use conduit::formats::canonical::{Answer, Part, StreamEvent};
+use conduit::formats::{Format, Incoming, Outgoing, sse};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Every format that the gateway speaks.
+pub const FORMATS: [Format; 2] = [Format::OpenAiChat, Format::AnthropicMessages];
+
+const INCOMING: Incoming<'static> = Incoming { model: "asked", id: "x1", created: 1_700_000_000, include_usage: true };
+
+/// Models with rules of their own in the writers: reasoning or not, old and new ways to say the same.
+const MODELS: [&str; 4] = ["gpt-4o", "o3", "claude-sonnet-4-5", "claude-opus-4-7"];
+
+/// `data` cut into pieces, in several ways.
+pub fn pieces(data: &[u8]) -> Vec<Vec<&[u8]>> {
+    let first = data.first().copied().unwrap_or_default();
+    let middle =
+        data.iter().fold(usize::from(first), |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    let (head, tail) = data.split_at(middle % (data.len() + 1));
+    vec![data.chunks(1).collect(), data.chunks(2 + usize::from(first) % 61).collect(), vec![head, &[], tail]]
+}
+
+/// A request is read, and written for every format and model as JSON that its own reader takes; or the mistake is named.
+pub fn request(format: Format, data: &[u8]) {
+    let Ok(body) = serde_json::from_slice::<Value>(data) else { return };
+    let request = match format.read_request(&body) {
+        Ok(request) => request,
+        Err(error) => return assert!(!error.message.is_empty()),
+    };
+    for target in FORMATS {
+        for model in MODELS {
+            let outgoing = Outgoing { model, default_max_tokens: 4096, rejects: &["logprobs"] };
+            match target.write_request(&request, &outgoing) {
+                Ok(written) => {
+                    let body: Value = serde_json::from_slice(&written.body).expect("what is written is JSON");
+                    assert_eq!(body["model"], model);
+                    let again = target.read_request(&body).expect("what is written can be read");
+                    assert_eq!(again.stream, request.stream);
+                }
+                Err(error) => assert!(!error.message.is_empty()),
+            }
+        }
+    }
+}
+
+/// A whole answer is read, and written in every format as an answer that says the same; or it is an error.
+pub fn answer(format: Format, data: &[u8]) {
+    let answer = match format.read_answer(data) {
+        Ok(answer) => answer,
+        Err(error) => return assert!((400..600).contains(&error.status) && !error.message.is_empty()),
+    };
+    for target in FORMATS {
+        let written = target.write_answer(&answer, &INCOMING);
+        serde_json::from_slice::<Value>(&written).expect("what is written is JSON");
+        let again = target.read_answer(&written).expect("what is written can be read");
+        assert_eq!(answer_text(&again), answer_text(&answer), "{}", String::from_utf8_lossy(&written));
+    }
+}
+
+/// What the first choice says, refusals included: Anthropic has one word for both.
+fn answer_text(answer: &Answer) -> String {
+    let parts = answer.choices.first().map(|choice| choice.parts.as_slice()).unwrap_or_default();
+    let mut text = String::new();
+    for part in parts {
+        match part {
+            Part::Text { text: said, .. } | Part::Refusal(said) => text.push_str(said),
+            _ => {}
+        }
+    }
+    text
+}
+
+/// A stream makes one well-formed answer, however its bytes are cut, and says the same in every format.
+pub fn stream(format: Format, data: &[u8]) {
+    let Some(events) = read_stream(format, &[data]) else { return };
+    check_events(&events);
+    for cut in pieces(data) {
+        assert_eq!(read_stream(format, &cut).as_ref(), Some(&events), "the pieces make a difference");
+    }
+    for target in FORMATS {
+        let mut writer = target.stream_writer(&INCOMING);
+        let mut written = Vec::new();
+        events.iter().for_each(|event| writer.write(event, &mut written));
+        let shown = String::from_utf8_lossy(&written);
+        let again = read_stream(target, &[&written]).expect("events stay small");
+        check_events(&again);
+        assert_eq!(failed(&again), failed(&events), "{shown}");
+        assert_eq!(stream_text(&again), stream_text(&events), "{shown}");
+    }
+}
+
+fn read_stream(format: Format, pieces: &[&[u8]]) -> Option<Vec<StreamEvent>> {
+    let mut parser = sse::Parser::new(1 << 20);
+    let mut reader = format.stream_reader();
+    let mut events = Vec::new();
+    let mut each = |event: sse::Event<'_>| reader.event(&event, &mut events);
+    for piece in pieces {
+        parser.push(piece, &mut each).ok()?;
+    }
+    parser.finish(&mut each).ok()?;
+    reader.finish(&mut events);
+    Some(events)
+}
+
+/// What `StreamEvent` promises: one start, first; one end, last; nothing but the end after an error; a choice says
+/// nothing after its finish; calls are numbered from 0 and begin before their arguments.
+fn check_events(events: &[StreamEvent]) {
+    let (mut finished, mut calls) = (BTreeSet::new(), BTreeSet::new());
+    for (place, event) in events.iter().enumerate() {
+        assert_eq!(place == 0, matches!(event, StreamEvent::Start { .. }), "{events:?}");
+        assert_eq!(place + 1 == events.len(), matches!(event, StreamEvent::End), "{events:?}");
+        if matches!(event, StreamEvent::Error(_)) {
+            assert_eq!(place + 2, events.len(), "{events:?}");
+        }
+        match event {
+            StreamEvent::Text { choice, text } | StreamEvent::Refusal { choice, text } => {
+                assert!(!text.is_empty() && !finished.contains(choice), "{events:?}");
+            }
+            StreamEvent::Thinking { choice, .. }
+            | StreamEvent::Signature { choice, .. }
+            | StreamEvent::RedactedThinking { choice, .. } => assert!(!finished.contains(choice), "{events:?}"),
+            StreamEvent::ToolStart { choice, index, .. } => {
+                assert!(!finished.contains(choice), "{events:?}");
+                assert!(*index == 0 || calls.contains(&(*choice, *index - 1)), "{events:?}");
+                assert!(calls.insert((*choice, *index)), "{events:?}");
+            }
+            StreamEvent::ToolArguments { choice, index, .. } => {
+                assert!(!finished.contains(choice) && calls.contains(&(*choice, *index)), "{events:?}");
+            }
+            StreamEvent::Finish { choice, .. } => assert!(finished.insert(*choice), "{events:?}"),
+            _ => {}
+        }
+    }
+    assert!(!events.is_empty());
+}
+
+fn failed(events: &[StreamEvent]) -> bool {
+    events.iter().any(|event| matches!(event, StreamEvent::Error(_)))
+}
+
+fn stream_text(events: &[StreamEvent]) -> String {
+    let mut text = String::new();
+    for event in events {
+        match event {
+            StreamEvent::Text { choice: 0, text: said } | StreamEvent::Refusal { choice: 0, text: said } => {
+                text.push_str(said);
+            }
+            _ => {}
+        }
+    }
+    text
+}
