@@ -21,14 +21,17 @@ pub fn decide(
 ) -> Result<(Decision, Count), RouteError> {
     // Rules may look at the number of tokens before a target is known. It is counted with the vocabulary of the model
     // asked for where that is known, and again with that of the target where it differs.
-    let asked = asked_target(plan, &request.model)
-        .map_or_else(|| tokens::tokenizer_for("openai", &request.model), |target| target.tokenizer);
-    let count = tokens::count_request(asked, &request.model, request);
+    let asked = asked_target(plan, &request.model);
+    let (tokenizer, model) = match &asked {
+        Some(target) => (target.tokenizer, target.model.as_str()),
+        None => (tokens::tokenizer_for("openai", &request.model), request.model.as_str()),
+    };
+    let count = tokens::count_request(tokenizer, model, request);
     let header = |name: &str| headers.get(name).map(str::to_owned);
     let facts = Facts { request, tokens: count.tokens.0, endpoint, header: &header, caller };
     let decision = route::decide(plan, &facts, explain)?;
     let count = match decision.targets.first() {
-        Some(target) if target.tokenizer != asked || target.model != request.model => {
+        Some(target) if target.tokenizer != tokenizer || target.model != model => {
             tokens::count_request(target.tokenizer, &target.model, request)
         }
         _ => count,
