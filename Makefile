@@ -48,8 +48,8 @@ clean: ## remove what was built and installed here
 
 .PHONY: lint
 lint: targets
-	@cargo fmt --check
-	@cargo clippy --all-targets --quiet -- -D warnings
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@cargo clippy --lib --target wasm32-wasip1 --quiet -- -D warnings
 
 .PHONY: unit

@@ -103,8 +103,8 @@ fn attempt(target: &str, stream: bool) -> (Rc<RefCell<Exchange>>, Attempt) {
     let env = |_: &str| Some("key".to_owned());
     let text = "version: 1\nproviders:\n  openai: {api_key: \"${K}\"}\n  anthropic: {api_key: \"${K}\"}\nrouting: {default: openai/gpt-4o}\n";
     let plan = Arc::new(config::load(text, &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}")));
-    let (mut exchange, _) = Exchange::begin(plan, "1".to_owned(), &headers(), false, NOW);
-    exchange.body(&headers(), &body(target, 1_000, stream));
+    let (mut exchange, _) = Exchange::begin(plan, "1".to_owned(), headers(), false, NOW);
+    exchange.body(&body(target, 1_000, stream));
     let exchange = Rc::new(RefCell::new(exchange));
     let begun = Attempt::begin(&exchange, 1, None, &headers(), NOW);
     let (mut attempt, ..) = begun.unwrap_or_else(|error| panic!("{error:?}"));
@@ -226,8 +226,8 @@ fn whole_request(bencher: Bencher<'_, '_>, target: &str, size: usize) {
     let plan = Arc::new(config::load(text, &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}")));
     let (headers, body) = (headers(), body(target, size, false));
     bencher.bench_local(|| {
-        let (mut exchange, _) = Exchange::begin(Arc::clone(&plan), "1".to_owned(), &headers, false, NOW);
-        exchange.body(&headers, black_box(&body));
+        let (mut exchange, _) = Exchange::begin(Arc::clone(&plan), "1".to_owned(), headers.clone(), false, NOW);
+        exchange.body(black_box(&body));
         let exchange = Rc::new(RefCell::new(exchange));
         let begun = Attempt::begin(&exchange, 1, None, &headers, NOW);
         begun.map(|(attempt, ..)| attempt.request_body(&body))
