@@ -79,6 +79,8 @@ pub struct Incoming<'a> {
     pub id: &'a str,
     /// Seconds since the epoch, for `created`.
     pub created: u64,
+    /// Prompt tokens as the gateway counted them: for formats whose streams name them before the provider has.
+    pub counted: Option<u64>,
     /// Whether the client asked for usage in its stream (`stream_options.include_usage`).
     pub include_usage: bool,
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 /// Every format that the gateway speaks.
 pub const FORMATS: [Format; 2] = [Format::OpenAiChat, Format::AnthropicMessages];
 
-const INCOMING: Incoming<'static> = Incoming { model: "asked", id: "x1", created: 1_700_000_000, include_usage: true };
+const INCOMING: Incoming<'static> = Incoming { model: "asked", id: "x1", created: 1_700_000_000, counted: None, include_usage: true };
 
 /// Models with rules of their own in the writers: reasoning or not, old and new ways to say the same.
 const MODELS: [&str; 4] = ["gpt-4o", "o3", "claude-sonnet-4-5", "claude-opus-4-7"];

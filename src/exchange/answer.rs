@@ -35,8 +35,9 @@ impl Exchange {
             let error = self.unreachable(status);
             body = Some(self.put_error(&error, &mut edits));
         } else if ends && self.replied.is_none() && matches!(self.endpoint, Endpoint::Chat | Endpoint::Messages) {
+            // The upstream role has made a 502 of an empty 2xx already, so that the next target could be tried.
             let from = self.ledger.answered.as_ref().map_or("the provider", |target| target.name.as_str());
-            let message = format!("{from} answered with status {status} and no body");
+            let message = format!("{from} answered without a body (status {status})");
             let error = ApiError::new(if status < 400 { 502 } else { status }, message);
             body = Some(self.put_error(&error, &mut edits));
         }

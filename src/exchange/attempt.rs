@@ -214,6 +214,7 @@ fn incoming<'a>(exchange: &'a Exchange, target: &'a Target, began: Time) -> Inco
         model: &target.model,
         id: &exchange.id,
         created: began.unix_seconds(),
+        counted: exchange.counted.map(|count| count.tokens.0),
         include_usage: exchange.request.as_ref().is_some_and(|r| r.include_usage),
     }
 }

@@ -67,6 +67,10 @@ impl HttpContext for Upstream {
         let headers = hostcalls::headers(Map::Request);
         let id = hostcalls::property(&[EXCHANGE_PROPERTY]).unwrap_or_default();
         if id == UNTOUCHED {
+            // The kill switch: all of it leaves as it came, but for what is ours.
+            let mut edits = HeaderEdits::default();
+            headers.iter().filter(|(name, _)| name.starts_with("x-conduit-")).for_each(|(name, _)| edits.remove(name));
+            hostcalls::edit(Map::Request, &edits);
             return Action::Continue;
         }
         if headers.iter().next().is_none() {

@@ -92,14 +92,15 @@ pub(super) fn readable(line: &str) -> String {
         shown.push_str(&format!(" ({})", why.join(": ")));
     }
     let tokens = |name: &str| number(&format!("/usage/{name}")).map_or_else(|| "?".to_owned(), |n| n.to_string());
-    if record.get("usage").is_some_and(Value::is_object) {
+    if record.pointer("/usage/known").is_some_and(Value::is_string) {
         let estimated = record.pointer("/usage/known").and_then(Value::as_str) == Some("estimated");
         let about = if estimated { "~" } else { "" };
         shown.push_str(&format!("  {about}{} in {about}{} out", tokens("prompt_tokens"), tokens("completion_tokens")));
+        if record.get("priced").and_then(Value::as_bool) == Some(false) {
+            shown.push_str("  unpriced");
+        }
     }
-    if record.get("priced").and_then(Value::as_bool) == Some(false) {
-        shown.push_str("  unpriced");
-    } else if let Some(cost) = cost(&record) {
+    if let Some(cost) = cost(&record) {
         shown.push_str(&format!("  ${cost}"));
     }
     if let Some(ms) = number("/duration_ms") {

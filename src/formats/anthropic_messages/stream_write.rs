@@ -7,7 +7,7 @@ use super::answer::{head, write_stop, write_usage};
 use super::error;
 use crate::formats::canonical::{StopReason, StreamEvent};
 use crate::formats::{Incoming, WriteStream};
-use crate::usage::Usage;
+use crate::usage::{Tokens, Usage};
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 
@@ -17,6 +17,8 @@ pub struct StreamWriter {
     /// The gateway's own id and model name, for providers that give none.
     id: String,
     model: String,
+    /// Prompt tokens as the gateway counted them, until the provider says.
+    counted: Option<u64>,
     started: bool,
     done: bool,
     usage: Usage,
@@ -56,6 +58,7 @@ impl StreamWriter {
         Self {
             id: incoming.id.to_owned(),
             model: incoming.model.to_owned(),
+            counted: incoming.counted,
             started: false,
             done: false,
             usage: Usage::default(),
@@ -146,12 +149,14 @@ impl StreamWriter {
             return;
         }
         self.started = true;
-        let own = Incoming { id: &self.id, model: &self.model, created: 0, include_usage: true };
+        let own = Incoming { id: &self.id, model: &self.model, created: 0, counted: None, include_usage: true };
         let mut message = head(id, model, &own);
         message.insert("content".to_owned(), json!([]));
         message.insert("stop_reason".to_owned(), Value::Null);
         message.insert("stop_sequence".to_owned(), Value::Null);
-        message.insert("usage".to_owned(), write_usage(&self.usage));
+        // Clients show this figure while the stream runs; the provider's own comes with `message_delta`.
+        let input = self.usage.input.or(self.counted.map(Tokens));
+        message.insert("usage".to_owned(), write_usage(&Usage { input, ..self.usage.clone() }));
         emit("message_start", json!({"message": message}), out);
     }
 

@@ -219,11 +219,18 @@ impl Stream {
             properties.insert(path.into_bytes(), provider.as_bytes().to_vec());
         }
         let mut filter = Filter::new(vm, UPSTREAM, properties);
+        // Filter state is the stream's, not the filter's.
+        let set = vm.context(self.gateway.id).filter_state.clone();
+        vm.share_filter_state(filter.id, set);
         let number = self.sent.len() + 1;
         let mut sent = Sent { provider: provider.to_owned(), ..Sent::default() };
         let mut wishes = Vec::new();
         for mut frame in self.routed_frames.clone() {
             if let Frame::Headers(map, _) = &mut frame {
+                // Envoy's attempts share their request headers: what one took off is missing in the next.
+                if let Some(left) = self.sent.last().and_then(|sent| sent.request.headers.as_ref()) {
+                    *map = left.clone();
+                }
                 map.set("x-envoy-attempt-count", number.to_string().as_bytes());
             }
             let Passed { frames, deferred } = filter.push(vm, Direction::Request, frame);

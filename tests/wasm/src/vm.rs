@@ -285,6 +285,11 @@ impl Vm {
         self.context_mut(id).properties.insert(path.join("\0").into_bytes(), value);
     }
 
+    /// Gives a context the filter state that another one of its stream set.
+    pub fn share_filter_state(&mut self, id: u32, set: BTreeMap<String, Vec<u8>>) {
+        self.context_mut(id).filter_state.extend(set);
+    }
+
     /// What a context can see.
     pub fn context(&mut self, id: u32) -> &Context {
         self.context_mut(id)
