@@ -7,6 +7,7 @@ use super::refusal::{Refusal, Vendor};
 use super::reply::Used;
 use super::respond::{Outcome, break_off, play, refused, request_id_name, respond, set_header, write};
 use super::{Options, anthropic, openai};
+use crate::tokens::{Tokenizer, warm};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::RETRY_AFTER;
@@ -98,6 +99,8 @@ impl std::error::Error for Hangup {}
 pub async fn serve(listener: TcpListener, options: Options, stop: impl Future<Output = ()>) {
     let started = now();
     let state = Arc::new(State { options, ledger: Mutex::default(), serial: AtomicU64::new(1), started });
+    // The first answers shall not wait for vocabularies.
+    tokio::task::spawn_blocking(|| [Tokenizer::O200k, Tokenizer::Llama3].map(warm));
     let mut connections = JoinSet::new();
     tokio::pin!(stop);
     loop {
