@@ -66,7 +66,7 @@ pub struct Address {
 pub struct Timeouts {
     /// To connect to a provider (default 5 s).
     pub connect_ms: u64,
-    /// Per attempt, until the first byte of the answer (default 120 s).
+    /// Per attempt, until the first byte of the answer, which for an unary answer is its end (default 300 s).
     pub first_byte_ms: u64,
     /// Between two bytes of an answer (default 300 s).
     pub idle_ms: u64,

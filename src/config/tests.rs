@@ -102,7 +102,7 @@ fn what_the_file_does_not_say_has_defaults() {
     assert!(plan.enabled);
     assert_eq!((plan.listen.port, plan.admin.port), (10_000, 9_901));
     assert_eq!(plan.max_body, 32 << 20);
-    assert_eq!(plan.timeouts, Timeouts { connect_ms: 5_000, first_byte_ms: 120_000, idle_ms: 300_000 });
+    assert_eq!(plan.timeouts, Timeouts { connect_ms: 5_000, first_byte_ms: 300_000, idle_ms: 300_000 });
     assert_eq!(plan.access_log, None);
     assert_eq!(plan.routing.default, None);
     assert_eq!(plan.passthrough, Some(ProviderId(0)));

@@ -126,7 +126,7 @@ fn read_size(cursor: &Cursor<'_>) -> Option<u64> {
 }
 
 fn timeouts(fields: &Fields<'_>) -> Timeouts {
-    let mut found = Timeouts { connect_ms: 5_000, first_byte_ms: 120_000, idle_ms: 300_000 };
+    let mut found = Timeouts { connect_ms: 5_000, first_byte_ms: 300_000, idle_ms: 300_000 };
     if let Some(cursor) = fields.get("timeouts") {
         let fields = cursor.fields(&["connect", "first_byte", "idle"]);
         let duration = |cursor: Cursor<'_>| {
