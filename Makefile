@@ -13,7 +13,9 @@ TOOLS := $(CURDIR)/.tools
 QUICK := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
 CONFIG ?= examples/01-quickstart/conduit.yaml
 # Recorded provider traffic for tests, where this machine has it; tests that need it say that they were skipped.
+ifneq ($(wildcard ../shared/vectors),)
 export CONDUIT_VECTORS ?= $(realpath ../shared/vectors)
+endif
 
 .PHONY: help
 help: ## this list
