@@ -1,5 +1,7 @@
 //! Headers as the core sees them: names in lower case, values as text.
 
+use super::endpoint::percent_decoded;
+
 /// The headers of a message, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, String)>);
@@ -60,8 +62,27 @@ const PRIVATE: &[&str] = &[
 ];
 
 /// Words in a header's name that say that it may hold a credential.
-const CREDENTIAL_WORDS: &[&str] =
-    &["auth", "api-key", "apikey", "api_key", "token", "secret", "cookie", "password", "credential"];
+const CREDENTIAL_WORDS: &[&str] = &[
+    "auth",
+    "api-key",
+    "apikey",
+    "api_key",
+    "token",
+    "secret",
+    "cookie",
+    "password",
+    "credential",
+    // What identity-aware proxies add: Cloudflare's and Google's assertions, those of AWS's load balancers.
+    "jwt",
+    "oidc",
+];
+
+/// Whether what has that lower-case name may hold a credential. Keys of gateways end so: Azure's
+/// `ocp-apim-subscription-key`, `x-functions-key`, `x-access-key`, Google's `key`.
+fn may_be_credential(name: &str) -> bool {
+    let key = name.ends_with("key") && name != "idempotency-key";
+    key || CREDENTIAL_WORDS.iter().any(|word| name.contains(word))
+}
 
 /// Whether a request header of the client's may reach a provider. What may hold a credential never does.
 pub fn may_leave(name: &str) -> bool {
@@ -69,14 +90,14 @@ pub fn may_leave(name: &str) -> bool {
         return name != ":authority";
     }
     let internal = ["x-conduit-", "x-envoy-", "x-forwarded-"].iter().any(|prefix| name.starts_with(prefix));
-    !internal && !PRIVATE.contains(&name) && !CREDENTIAL_WORDS.iter().any(|word| name.contains(word))
+    !internal && !PRIVATE.contains(&name) && !may_be_credential(name)
 }
 
 /// A query string without the parameters that may hold a credential.
 pub fn without_credentials(query: &str) -> String {
     let kept = query.split('&').filter(|pair| {
-        let name = pair.split('=').next().unwrap_or("").to_ascii_lowercase();
-        !name.is_empty() && name != "key" && !CREDENTIAL_WORDS.iter().any(|word| name.contains(word))
+        let name = percent_decoded(pair.split('=').next().unwrap_or("")).to_ascii_lowercase();
+        !name.is_empty() && !may_be_credential(&name)
     });
     kept.collect::<Vec<_>>().join("&")
 }
@@ -102,7 +123,10 @@ mod tests {
             "cookie",
             "x-auth-token",
             "x-amz-security-token",
-            "ocp-apim-subscription-apikey",
+            "ocp-apim-subscription-key",
+            "x-functions-key",
+            "cf-access-jwt-assertion",
+            "x-amzn-oidc-data",
             "x-conduit-project",
             "x-envoy-attempt-count",
             "x-forwarded-for",
@@ -112,7 +136,15 @@ mod tests {
         ] {
             assert!(!may_leave(name), "{name}");
         }
-        for name in ["content-type", "anthropic-beta", "anthropic-version", "user-agent", "traceparent", ":path"] {
+        for name in [
+            "content-type",
+            "anthropic-beta",
+            "anthropic-version",
+            "user-agent",
+            "traceparent",
+            "idempotency-key",
+            ":path",
+        ] {
             assert!(may_leave(name), "{name}");
         }
     }
@@ -120,6 +152,7 @@ mod tests {
     #[test]
     fn a_query_loses_its_credentials_only() {
         assert_eq!(without_credentials("beta=true&key=abc&x=1&api_key=2&access_token=3"), "beta=true&x=1");
+        assert_eq!(without_credentials("k%65y=abc&api%5Fkey=2&a%62c=1"), "a%62c=1");
         assert_eq!(without_credentials(""), "");
     }
 
