@@ -150,7 +150,8 @@ impl Attempt {
             return AnswerHead::Stream(edits);
         }
         let stream = exchange.request.as_ref().is_some_and(|r| r.stream);
-        if readable && stream && events && (200..300).contains(&status) {
+        // A stream that is over with its headers is held like any empty answer, so that the next target is tried.
+        if readable && stream && events && !ends && (200..300).contains(&status) {
             exchange.ledger.streamed = true;
             let incoming = incoming(&exchange, &self.target, self.began);
             let hide_usage = !incoming.include_usage;

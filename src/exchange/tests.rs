@@ -339,3 +339,16 @@ fn tokens_of_another_vocabulary_are_said_to_be_estimated() {
     let edits = exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), false, ms(1));
     assert_eq!(set(&edits.headers, "x-conduit-tokens-known"), Some("estimated"));
 }
+
+const STREAMED: &str = r#"{"model":"openai/gpt-4o","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+
+#[test]
+fn a_stream_that_is_over_with_its_headers_fails_so_that_the_next_target_is_tried() {
+    let (exchange, _) = routed("/v1/chat/completions", STREAMED);
+    let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("openai"), &post("/v1/chat/completions"), T0).unwrap();
+    let head = headers(&[(":status", "200"), ("content-type", "text/event-stream")]);
+    assert_eq!(attempt.answer_head(&head, true, ms(1)), AnswerHead::Hold);
+    let (edits, _) = attempt.answer_whole(b"");
+    assert_eq!(set(&edits, ":status"), Some("502"));
+    assert_eq!(exchange.borrow().ledger().tried[0].status, Some(502));
+}
