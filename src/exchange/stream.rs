@@ -60,7 +60,7 @@ impl Pipe {
         }
         let (reader, writer, how) = (&mut self.reader, &mut self.writer, self.how);
         let mut events = Vec::new();
-        let parsed = self.parser.push(bytes, &mut |event| {
+        let mut parsed = self.parser.push(bytes, &mut |event| {
             reader.event(&event, &mut events);
             note(&events, ledger);
             match how {
@@ -77,6 +77,10 @@ impl Pipe {
             let whole = whole_events(self.tail.get(from..).unwrap_or_default());
             let whole = if whole == 0 { 0 } else { whole.saturating_add(from) };
             out.extend(self.tail.drain(..whole));
+            if self.tail.len() > LARGEST_EVENT {
+                // The parser keeps nothing of comments and unknown fields; the tail does.
+                parsed = Err(sse::SseError::TooLarge);
+            }
         }
         if parsed.is_err() {
             self.over = true;

@@ -352,3 +352,17 @@ fn a_stream_that_is_over_with_its_headers_fails_so_that_the_next_target_is_tried
     assert_eq!(set(&edits, ":status"), Some("502"));
     assert_eq!(exchange.borrow().ledger().tried[0].status, Some(502));
 }
+
+#[test]
+fn what_never_ends_a_line_is_not_kept_for_ever() {
+    let (exchange, _) = routed("/v1/messages", &STREAMED.replace("openai/gpt-4o\"", "anthropic/c\",\"max_tokens\":9"));
+    let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("anthropic"), &post("/v1/messages"), T0).unwrap();
+    attempt.answer_head(&headers(&[(":status", "200"), ("content-type", "text/event-stream")]), false, ms(1));
+    let mut seen = attempt.answer_piece(b":", false).unwrap();
+    for _ in 0..40 {
+        seen.extend(attempt.answer_piece(&[b'x'; 1 << 20], false).unwrap());
+    }
+    let seen = String::from_utf8(seen).unwrap();
+    assert!(seen.matches("event: error").count() == 1 && seen.len() < 1000, "{} bytes", seen.len());
+    assert!(exchange.borrow().ledger().cut);
+}
