@@ -366,3 +366,16 @@ fn what_never_ends_a_line_is_not_kept_for_ever() {
     assert!(seen.matches("event: error").count() == 1 && seen.len() < 1000, "{} bytes", seen.len());
     assert!(exchange.borrow().ledger().cut);
 }
+
+#[test]
+fn a_provider_that_echoes_the_gateways_key_does_not_tell_the_client() {
+    let body = r#"{"model":"openai/gpt-4o","messages":[{"role":"user","content":"hi"}]}"#;
+    for (path, status) in [("/v1/chat/completions", "401"), ("/v1/embeddings", "500")] {
+        let (exchange, _) = routed(path, body);
+        let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("openai"), &post(path), T0).unwrap();
+        attempt.answer_head(&headers(&[(":status", status), ("content-type", "application/json")]), false, ms(1));
+        let said = |key: &str| format!(r#"{{ "error" : {{"message":"bad key {key}","x":"{key}"}} }}"#);
+        let (_, instead) = attempt.answer_whole(said("secret-of-OPENAI_API_KEY").as_bytes());
+        assert_eq!(instead.map(|body| String::from_utf8(body).unwrap()), Some(said("***")), "{path}");
+    }
+}
