@@ -97,8 +97,8 @@ pub struct Ledger {
     pub answered: Option<Arc<Target>>,
     /// The provider's stream ended before its end, or held an error.
     pub cut: bool,
-    /// The model said why it stopped.
-    pub finished: bool,
+    /// The gateway refused the request, because the target's format cannot say it; nothing was sent.
+    pub refused: bool,
     /// Whether the answer is a stream.
     pub streamed: bool,
     /// Parameters that the target's format has no place for.

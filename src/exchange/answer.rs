@@ -140,6 +140,9 @@ impl Exchange {
         if self.replied.is_some() {
             return if status < 400 { Outcome::Ok } else { Outcome::Refused };
         }
+        if self.ledger.refused || (self.local_failure && self.decision.is_none()) {
+            return Outcome::Refused;
+        }
         if self.local_failure {
             return if status == 504 { Outcome::Timeout } else { Outcome::Unreachable };
         }

@@ -83,7 +83,7 @@ impl Attempt {
         ledger.said.clear();
         ledger.cut = false;
         ledger.streamed = false;
-        ledger.finished = false;
+        ledger.refused = false;
         ledger.answered = Some(Arc::clone(&target));
         let number = ledger.tried.len().saturating_sub(1);
         drop(borrowed);
@@ -102,6 +102,7 @@ impl Attempt {
                 Ok(body)
             }
             Err(error) => {
+                exchange.ledger.refused = error.status < 500;
                 if let Some(tried) = exchange.ledger.tried.get_mut(self.number) {
                     tried.status = Some(error.status);
                 }

@@ -164,7 +164,6 @@ fn note(events: &[StreamEvent], ledger: &mut Ledger) {
             {
                 ledger.said.push_str(text);
             }
-            StreamEvent::Finish { .. } => ledger.finished = true,
             StreamEvent::Error(_) => ledger.cut = true,
             _ => {}
         }

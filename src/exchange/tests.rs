@@ -379,3 +379,15 @@ fn a_provider_that_echoes_the_gateways_key_does_not_tell_the_client() {
         assert_eq!(instead.map(|body| String::from_utf8(body).unwrap()), Some(said("***")), "{path}");
     }
 }
+
+#[test]
+fn what_a_targets_format_cannot_say_is_the_gateways_refusal() {
+    let body = r#"{"model":"anthropic/claude-sonnet-4-5","n":2,"messages":[{"role":"user","content":"hi"}]}"#;
+    let (exchange, _) = routed("/v1/chat/completions", body);
+    let (attempt, ..) = Attempt::begin(&exchange, 1, Some("anthropic"), &post("/v1/chat/completions"), T0).unwrap();
+    assert_eq!(attempt.request_body(body.as_bytes()).unwrap_err().status, 400);
+    let mut exchange = exchange.borrow_mut();
+    exchange.answer_head(&headers(&[(":status", "400"), (ANSWERED_HEADER, "0")]), false, ms(2));
+    exchange.answer_body(10, true, ms(2));
+    assert_eq!(exchange.finish("conduit", ms(3)).outcome, Outcome::Refused);
+}
