@@ -32,7 +32,7 @@ impl Exchange {
         if self.replied.is_none() && headers.get(ANSWERED_HEADER).is_none() {
             // Envoy's own words: no provider answered.
             self.local_failure = true;
-            let error = self.unreachable(status);
+            let error = if self.decision.is_some() { self.unreachable(status) } else { incomplete(status) };
             body = Some(self.put_error(&error, &mut edits));
         } else if ends && self.replied.is_none() && matches!(self.endpoint, Endpoint::Chat | Endpoint::Messages) {
             // The upstream role has made a 502 of an empty 2xx already, so that the next target could be tried.
@@ -161,5 +161,13 @@ impl Exchange {
     pub fn cost(&self) -> Option<crate::cost::Usd> {
         let price = self.ledger.answered.as_ref()?.price.as_ref()?;
         crate::cost::cost_at(price, &self.ledger.usage, self.began)
+    }
+}
+
+/// Envoy's own error before the request was whole: its client was too slow or sent what Envoy does not take.
+fn incomplete(status: u16) -> ApiError {
+    match status {
+        408 => ApiError::new(408, "the request's body did not come in time; send it again"),
+        _ => ApiError::new(status.max(400), format!("the request could not be read to its end (status {status})")),
     }
 }

@@ -391,3 +391,17 @@ fn what_a_targets_format_cannot_say_is_the_gateways_refusal() {
     exchange.answer_body(10, true, ms(2));
     assert_eq!(exchange.finish("conduit", ms(3)).outcome, Outcome::Refused);
 }
+
+#[test]
+fn a_request_that_never_was_whole_is_not_the_providers_fault() {
+    for (status, want) in [("408", 408), ("413", 413), ("400", 400)] {
+        let (mut exchange, _) = Exchange::begin(plan(), "1".into(), post("/v1/chat/completions"), false, T0);
+        let edits = exchange.answer_head(&headers(&[(":status", status)]), false, ms(2));
+        let body: Value = serde_json::from_slice(&edits.body.unwrap()).unwrap();
+        assert_eq!(set(&edits.headers, ":status"), Some(status));
+        assert!(body["error"]["message"].as_str().unwrap().starts_with("the request"), "{body}");
+        exchange.answer_body(10, true, ms(3));
+        let record = exchange.finish("request_overall_timeout", ms(3));
+        assert_eq!((record.outcome, record.status), (Outcome::Refused, Some(want)));
+    }
+}
