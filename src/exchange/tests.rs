@@ -405,3 +405,18 @@ fn a_request_that_never_was_whole_is_not_the_providers_fault() {
         assert_eq!((record.outcome, record.status), (Outcome::Refused, Some(want)));
     }
 }
+
+#[test]
+fn no_label_of_a_metric_is_empty() {
+    let get = headers(&[(":method", "GET"), (":path", "/v1/files")]);
+    let (mut exchange, step) = Exchange::begin(plan(), "1".into(), get, true, T0);
+    assert!(matches!(step, Step::Forward(_)), "{step:?}");
+    exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), true, ms(2));
+    exchange.answer_ended();
+    let record = exchange.finish("via_upstream", ms(3));
+    let samples = crate::report::metrics::samples(&record, &mut crate::report::metrics::KnownModels::default());
+    assert!(samples.len() > 1);
+    for sample in samples {
+        assert!(!sample.name.contains("=;") && !sample.name.ends_with(['=', '/']), "{}", sample.name);
+    }
+}

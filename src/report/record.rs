@@ -203,7 +203,8 @@ impl Record {
             duration_ms: now.since(head.began).millis(),
             labels: Labels {
                 provider: provider.unwrap_or_else(|| "none".to_owned()),
-                model: target.map_or_else(|| "none".to_owned(), |t| t.model.clone()),
+                // A path without a format may name no model, and a label must not be empty.
+                model: target.map(|t| t.model.as_str()).filter(|m| !m.is_empty()).unwrap_or("none").to_owned(),
                 operation: operation(head.endpoint),
             },
         }
