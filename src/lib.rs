@@ -19,7 +19,7 @@
 //! | 9 report | metrics, access-log record, response headers | [`report`] |
 //!
 //! [`exchange`] is that path as a state machine without input or output: bytes, headers and the time go in, a step comes
-//! out. Only `filter` (the proxy-wasm binding) and the native command touch a host.
+//! out. [`tap`] stands beside the path: it completes the framing of streams that a dying provider tore. Only `filter` (the proxy-wasm binding) and the native command touch a host.
 #![cfg_attr(test, allow(clippy::arithmetic_side_effects, clippy::string_slice, clippy::disallowed_methods))]
 
 pub mod exchange;

@@ -1,6 +1,6 @@
 //! `conduit render`: the Envoy configuration that runs a [`Plan`].
 //!
-//! Everything but the two roles of the module is stock Envoy (1.40): listener, routes, retries, clusters, TLS, statistics
+//! Everything but the three roles of the module is stock Envoy (1.40): listener, routes, retries, clusters, TLS, statistics
 //! and access log. The output holds no secret: the document names environment variables, and the module's machine gets
 //! exactly those from Envoy's own environment.
 
