@@ -1,11 +1,9 @@
-//! The listener: HTTP in, both roles of the module, one route for everything.
+//! The listener: HTTP in, the gateway and upstream roles of the module, one route for everything.
 
 use super::{Options, millis, socket, tap, typed};
 use crate::config::Plan;
+use crate::exchange::CLUSTER_HEADER;
 use serde_json::{Value, json};
-
-/// The header by which the gateway role says which cluster shall serve the request.
-pub(super) const CLUSTER_HEADER: &str = "x-conduit-cluster";
 
 /// What no provider shall see: where the client is, and how Envoy and Conduit talk to each other.
 const PRIVATE: &[&str] = &[
