@@ -42,19 +42,6 @@ pub enum Metric {
     Exchanges,
 }
 
-/// Every metric, for those who render or document them.
-pub const ALL: &[Metric] = &[
-    Metric::TokenUsage,
-    Metric::TokenDetail,
-    Metric::RequestDuration,
-    Metric::TimeToFirstToken,
-    Metric::Cost,
-    Metric::Unpriced,
-    Metric::Requests,
-    Metric::RoutingDuration,
-    Metric::Exchanges,
-];
-
 impl Metric {
     /// Its name at Envoy's Prometheus endpoint.
     pub fn name(self) -> &'static str {
