@@ -121,8 +121,10 @@ impl Exchange {
     /// The exchange is over. `details` is Envoy's word for how the response ended (`response.code_details`).
     pub fn finish(&mut self, details: &str, now: Time) -> Record {
         let mut known = Known::Reported;
-        if self.ledger.usage.output.is_none() && !self.ledger.said.is_empty() {
-            // The client hung up, or the provider did not report: what was said counts, by our own count.
+        let begun = !self.ledger.said.is_empty() || (self.ledger.streamed && self.ledger.usage.input.is_some());
+        if self.ledger.usage.output.is_none() && begun {
+            // The client hung up, or the provider did not report: what was said counts, by our own count. Where only
+            // the prompt was reported yet, as Anthropic's streams begin, that is nothing, and the prompt is billed.
             let tokenizer = self.ledger.answered.as_ref().map_or(Tokenizer::O200k, |t| t.tokenizer);
             let said = tokens::count_text(tokenizer, &self.ledger.said);
             self.ledger.usage.output = Some(said.tokens);

@@ -420,3 +420,22 @@ fn no_label_of_a_metric_is_empty() {
         assert!(!sample.name.contains("=;") && !sample.name.ends_with(['=', '/']), "{}", sample.name);
     }
 }
+
+#[test]
+fn a_client_that_hangs_up_before_the_first_word_is_billed_for_the_prompt() {
+    let body = r#"{"model":"anthropic/claude-sonnet-4-5","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+    let (exchange, _) = routed("/v1/messages", body);
+    let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("anthropic"), &post("/v1/messages"), T0).unwrap();
+    attempt.answer_head(&headers(&[(":status", "200"), ("content-type", "text/event-stream")]), false, ms(1));
+    let start = concat!(
+        "event: message_start\n",
+        "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":1000,\"output_tokens\":1}}}\n\n"
+    );
+    attempt.answer_piece(start.as_bytes(), false);
+    let mut exchange = exchange.borrow_mut();
+    exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), false, ms(2));
+    let record = exchange.finish("downstream_remote_disconnect", ms(4));
+    assert_eq!((record.usage.prompt_tokens, record.usage.known), (Some(Tokens(1000)), Some("estimated")));
+    // 3 USD per million in.
+    assert_eq!(record.cost_picodollars, Some(3_000_000_000));
+}

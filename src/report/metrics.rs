@@ -169,7 +169,7 @@ pub fn samples(record: &Record, models: &mut KnownModels) -> Vec<Sample> {
     }
     match record.cost_picodollars {
         Some(cost) => add(Metric::Cost, &[provider, model], u64::try_from(cost).unwrap_or(u64::MAX)),
-        None if usage.known.is_some() => add(Metric::Unpriced, &[provider, model], 1),
+        None if usage.known.is_some() && !record.priced => add(Metric::Unpriced, &[provider, model], 1),
         None => {}
     }
     add(Metric::RequestDuration, &[provider, model, operation], record.duration_ms);
