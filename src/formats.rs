@@ -49,6 +49,18 @@ impl fmt::Display for RequestError {
     }
 }
 
+/// What a JSON value is, in words for a message: `a string`, `null`.
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
 /// A request in a provider's format.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {

@@ -25,18 +25,6 @@ mod tests;
 use super::canonical::StopReason;
 use serde_json::Value;
 
-/// What a JSON value is, in words for a message: `a string`, `null`.
-fn kind_of(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
 /// A member that is there and not null.
 fn given<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
     value.get(name).filter(|member| !member.is_null())

@@ -134,7 +134,7 @@ pub(super) fn write_stop(stop: Option<&StopReason>, calls: bool, refuses: bool) 
 pub(super) fn read(body: &[u8]) -> Result<Answer, ApiError> {
     let unusable = |what: &str| ApiError::new(502, format!("the provider's answer is not a message: {what}"));
     let value: Value = serde_json::from_slice(body).map_err(|error| unusable(&format!("invalid JSON ({error})")))?;
-    let Value::Object(mut members) = value else { return Err(unusable(blocks::kind(&value))) };
+    let Value::Object(mut members) = value else { return Err(unusable(crate::formats::kind_of(&value))) };
     if members.get("type").is_some_and(|kind| kind == "error") {
         return Err(super::error::inside(&members));
     }

@@ -1,27 +1,15 @@
 //! Content blocks as they are read, in requests and answers alike, and the small readers of JSON that requests share.
 
 use crate::formats::canonical::{Part, Source, ToolCall};
-use crate::formats::{Format, RequestError};
+use crate::formats::{Format, RequestError, kind_of};
 use serde_json::{Map, Value};
 
 /// A JSON object's members.
 pub(super) type Object = Map<String, Value>;
 
-/// What a value is, for error messages.
-pub(super) fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
-    }
-}
-
 /// The error that says what was expected and what was found.
 pub(super) fn wrong(at: impl Into<String>, expected: &str, found: &Value) -> RequestError {
-    RequestError::new(at, format!("expected {expected}, found {}", kind(found)))
+    RequestError::new(at, format!("expected {expected}, found {}", kind_of(found)))
 }
 
 /// The error for a missing member, in Anthropic's words.

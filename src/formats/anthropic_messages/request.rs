@@ -1,14 +1,14 @@
 //! Reads requests.
 
-use super::blocks::{given, join, kind, missing, object, optional_text, read_content, text, wrong};
+use super::blocks::{given, join, missing, object, optional_text, read_content, text, wrong};
 use crate::formats::canonical::{ChatRequest, Message, Reasoning, ResponseFormat, Role, Tool, ToolChoice};
 use crate::formats::{Format, RequestError};
 use serde_json::{Map, Number, Value};
 
 pub(super) fn read(body: &Value, with_max_tokens: bool) -> Result<ChatRequest, RequestError> {
-    let members = body
-        .as_object()
-        .ok_or_else(|| RequestError::new("", format!("the body must be a JSON object, found {}", kind(body))))?;
+    let members = body.as_object().ok_or_else(|| {
+        RequestError::new("", format!("the body must be a JSON object, found {}", crate::formats::kind_of(body)))
+    })?;
     let mut request = ChatRequest {
         source: Some(Format::AnthropicMessages),
         model: text(members, "", "model")?.to_owned(),

@@ -208,7 +208,7 @@ fn write_call(call: &ToolCall, at: &dyn Fn() -> String) -> Result<Value, Request
     let text = call.arguments.trim();
     let input = match serde_json::from_str::<Value>(if text.is_empty() { "{}" } else { text }) {
         Ok(Value::Object(input)) => Value::Object(input),
-        Ok(other) => return Err(wrong(super::blocks::kind(&other).to_owned())),
+        Ok(other) => return Err(wrong(crate::formats::kind_of(&other).to_owned())),
         Err(error) => return Err(wrong(format!("invalid JSON ({error})"))),
     };
     let block = json!({"type": "tool_use", "id": clean_id(&call.id), "name": call.name, "input": input});

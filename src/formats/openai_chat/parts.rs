@@ -2,7 +2,8 @@
 
 use super::super::canonical::{Part, Source};
 use super::super::{Format, RequestError};
-use super::{given, kind_of, text};
+use super::{given, text};
+use crate::formats::kind_of;
 use serde_json::{Value, json};
 
 /// Reads `content`: a string, parts, or null (no parts).

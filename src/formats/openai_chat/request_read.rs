@@ -5,7 +5,8 @@ use super::super::canonical::{
 };
 use super::super::{Format, RequestError};
 use super::parts::{read_content, reasoning};
-use super::{arguments, audio, function_call, given, kind_of, text};
+use super::{arguments, audio, function_call, given, text};
+use crate::formats::kind_of;
 use serde_json::{Map, Number, Value};
 
 fn wrong(param: impl Into<String>, found: &Value, expected: &str) -> RequestError {
