@@ -27,7 +27,12 @@ pub(super) fn request_head(
             edits.remove(name);
         } else if of_a_format && !same {
             edits.remove(name);
-            exchange.ledger.set_aside.push((name.to_owned(), value.to_owned()));
+            let aside = &mut exchange.ledger.set_aside;
+            // One header in two lines says the same as one line with a comma.
+            match aside.iter_mut().find(|(known, _)| known == name) {
+                Some((_, known)) => known.extend([", ", value]),
+                None => aside.push((name.to_owned(), value.to_owned())),
+            }
         }
     }
     if same {

@@ -439,3 +439,13 @@ fn a_client_that_hangs_up_before_the_first_word_is_billed_for_the_prompt() {
     // 3 USD per million in.
     assert_eq!(record.cost_picodollars, Some(3_000_000_000));
 }
+
+#[test]
+fn a_header_in_two_lines_is_put_back_whole() {
+    let body = r#"{"model":"smart","max_tokens":5,"messages":[{"role":"user","content":"hi"}]}"#;
+    let (exchange, _) = routed("/v1/messages", body);
+    let sent = [(":path", "/v1/messages"), ("anthropic-beta", "b"), ("anthropic-beta", "c")];
+    Attempt::begin(&exchange, 1, Some("openai"), &headers(&sent), T0).unwrap();
+    let (_, edits, _) = Attempt::begin(&exchange, 2, Some("anthropic"), &headers(&sent[..1]), T0).unwrap();
+    assert_eq!(set(&edits, "anthropic-beta"), Some("b, c"));
+}
