@@ -2,7 +2,10 @@
 //! connection in the middle of a chunked event stream, the tap writes the framing that is missing, so that Envoy's
 //! codec sees a clean end and the upstream role can still say, in the client's format, what went wrong.
 //!
-//! Pure: bytes in, bytes out. `Tap::seen` for each piece the provider sent, `Tap::close` once when it closed.
+//! Only streams that the upstream role reads are repaired, chat ones: what passes it unread would look whole.
+//!
+//! Pure: bytes in, bytes out. `Tap::asked` for each piece that goes to the provider, `Tap::seen` for each that it sent,
+//! `Tap::close` once when it closed.
 
 /// Where in the provider's answers the connection stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,17 +36,42 @@ pub struct Tap {
     /// Whether the answer at hand is an event stream of which something came already.
     stream: bool,
     body: bool,
+    /// Whether the request at hand is one whose answer the upstream role reads.
+    repairs: bool,
+    /// Whether the last answer was not a final one.
+    interim: bool,
+    /// Whether the next piece that goes to the provider begins a request.
+    fresh: bool,
 }
 
 impl Default for Tap {
     fn default() -> Self {
-        Self { state: State::Head(Vec::new()), stream: false, body: false }
+        Self { state: State::Head(Vec::new()), stream: false, body: false, repairs: true, interim: false, fresh: true }
     }
 }
 
 impl Tap {
+    /// Takes note of what is sent to the provider. One request at a time is on a connection, and Envoy writes its head
+    /// in one piece, so the first piece after an answer begins with the request line.
+    pub fn asked(&mut self, bytes: &[u8]) {
+        if !std::mem::take(&mut self.fresh) {
+            return;
+        }
+        let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
+        let path = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
+        self.repairs = path.ends_with(b"/chat/completions") || path.ends_with(b"/messages");
+    }
+
     /// Takes note of what the provider sent.
-    pub fn seen(&mut self, mut bytes: &[u8]) {
+    pub fn seen(&mut self, bytes: &[u8]) {
+        self.follow(bytes);
+        let over = matches!(&self.state, State::Head(head) if head.is_empty());
+        // What is no final answer (100 and the like) is followed by one to the same request.
+        self.fresh |= over && !self.interim && !bytes.is_empty();
+    }
+
+    fn follow(&mut self, mut bytes: &[u8]) {
         while let Some((&first, rest)) = bytes.split_first() {
             match &mut self.state {
                 State::Blind => return,
@@ -81,7 +109,7 @@ impl Tap {
     /// stream, or had not begun (then Envoy may still try the next target).
     pub fn close(&mut self) -> Vec<u8> {
         let state = std::mem::replace(&mut self.state, State::Blind);
-        if !self.stream || !self.body {
+        if !self.stream || !self.body || !self.repairs {
             return Vec::new();
         }
         // Filler belongs to an event that never ends, which readers of event streams drop.
@@ -135,6 +163,7 @@ impl Tap {
             self.state = State::Blind;
             return;
         };
+        self.interim = (100..=199).contains(&status);
         let (mut chunked, mut length) = (false, None);
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             let value = value.trim();
@@ -260,6 +289,28 @@ mod tests {
         let sent = format!("{plain}{HEAD}{BODY}HTTP/1.1 100 Continue\r\n\r\n{HEAD}5\r\nda");
         sent.bytes().for_each(|byte| tap.seen(&[byte]));
         assert_eq!(tap.close(), b"   \r\n0\r\n\r\n");
+    }
+
+    #[test]
+    fn only_streams_that_are_read_are_repaired() {
+        let torn = format!("{HEAD}5\r\nda");
+        let whole = format!("{HEAD}{BODY}");
+        let mut tap = Tap::default();
+        for (request, repaired) in [
+            ("POST /v1/chat/completions HTTP/1.1\r\n", true),
+            ("POST /v1/responses HTTP/1.1\r\n", false),
+            ("POST /base/v1/messages?beta=true HTTP/1.1\r\n", true),
+            ("POST /v1/completions?x=/chat/completions HTTP/1.1\r\n", false),
+        ] {
+            tap.asked(request.as_bytes());
+            tap.asked(b"POST /v1/chat/completions in the body");
+            tap.seen(b"HTTP/1.1 100 Continue\r\n\r\n");
+            tap.asked(b" /messages ");
+            let mut cut = tap.clone();
+            cut.seen(torn.as_bytes());
+            assert_eq!(!cut.close().is_empty(), repaired, "{request}");
+            whole.bytes().for_each(|byte| tap.seen(&[byte]));
+        }
     }
 
     #[test]

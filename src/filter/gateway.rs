@@ -19,13 +19,14 @@ pub(super) struct Gateway {
     id: String,
     exchange: Option<Rc<RefCell<Exchange>>>,
     waiting: bool,
+    logged: bool,
     /// What takes the place of the answer's body: Envoy's own error, in the client's format.
     instead: Option<Vec<u8>>,
 }
 
 impl Gateway {
     pub(super) fn new(context_id: u32, plan: Arc<Plan>) -> Self {
-        Self { context_id, plan, id: String::new(), exchange: None, waiting: false, instead: None }
+        Self { context_id, plan, id: String::new(), exchange: None, waiting: false, logged: false, instead: None }
     }
 
     /// The kill switch: the request goes untouched to the first provider that speaks its format.
@@ -152,7 +153,8 @@ impl HttpContext for Gateway {
         let Some(exchange) = &self.exchange else { return };
         let details = hostcalls::property(&["response", "code_details"]).unwrap_or_default();
         let mut exchange = exchange.borrow_mut();
-        if !exchange.is_recorded() {
+        // Access logs that are flushed in between call this more than once; the record is of the end.
+        if !exchange.is_recorded() || std::mem::replace(&mut self.logged, true) {
             return;
         }
         let record = exchange.finish(&String::from_utf8_lossy(&details), hostcalls::now());

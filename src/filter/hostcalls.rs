@@ -22,6 +22,7 @@ pub(super) enum Level {
 pub(super) enum Source {
     RequestBody = 0,
     ResponseBody = 1,
+    DownstreamData = 2,
     UpstreamData = 3,
     PluginConfiguration = 7,
 }

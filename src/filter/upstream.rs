@@ -50,7 +50,11 @@ impl Upstream {
     fn answer_whole(&mut self, most: usize) -> Action {
         self.holding = false;
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
-        let body = hostcalls::buffer(Source::ResponseBody, most).unwrap_or_default();
+        let Some(body) = hostcalls::buffer(Source::ResponseBody, most) else {
+            // What cannot be read cannot be translated, and must not pass as if it had been.
+            hostcalls::reset_answer();
+            return Action::Pause;
+        };
         let (edits, instead) = attempt.answer_whole(&body);
         hostcalls::edit(Map::Response, &edits);
         if let Some(instead) = instead {
@@ -139,7 +143,14 @@ impl HttpContext for Upstream {
             return if ends { self.answer_whole(size) } else { Action::Pause };
         }
         let Some(attempt) = &mut self.attempt else { return Action::Continue };
-        let bytes = hostcalls::buffer(Source::ResponseBody, size).unwrap_or_default();
+        let bytes = match hostcalls::buffer(Source::ResponseBody, size) {
+            Some(bytes) => bytes,
+            None if size == 0 => Vec::new(),
+            None => {
+                hostcalls::reset_answer();
+                return Action::Pause;
+            }
+        };
         if let Some(out) = attempt.answer_piece(&bytes, ends)
             && out != bytes
         {
