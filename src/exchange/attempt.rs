@@ -6,8 +6,8 @@ use super::stream::{Observer, Pipe};
 use super::{ANSWERED_HEADER, Endpoint, Exchange, Tried};
 use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
-use crate::formats::{Format, Incoming, anthropic_messages, openai_chat};
-use crate::host::Time;
+use crate::formats::{Format, Incoming, anthropic_messages, openai_chat, secrets};
+use crate::host::{Secret, Time};
 use crate::usage::Usage;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -128,7 +128,8 @@ impl Attempt {
             tried.status = Some(status);
             tried.took = Some(now.since(self.began));
         }
-        let mut edits = answer_edits(headers, self.number);
+        let key = key_of(&exchange, &self.target).cloned();
+        let mut edits = answer_edits(headers, self.number, key.as_ref());
         let spoken = self.provider_format(&exchange);
         let client = exchange.format;
         let content_type = headers.get("content-type").unwrap_or("").to_ascii_lowercase();
@@ -161,7 +162,7 @@ impl Attempt {
             };
             edits.remove("content-length");
             edits.set("content-type", "text/event-stream; charset=utf-8".into());
-            self.answer = Answer::Stream(Box::new(pipe));
+            self.answer = Answer::Stream(Box::new(pipe.withholding(key)));
             return AnswerHead::Stream(edits);
         }
         self.answer = Answer::Whole { status, edits };
@@ -230,12 +231,18 @@ const NOT_FOR_CLIENTS: &[&str] = &[
     "alt-svc",
 ];
 
-fn answer_edits(headers: &Headers, number: usize) -> HeaderEdits {
+/// The credential that an attempt at a target carries.
+fn key_of<'a>(exchange: &'a Exchange, target: &Target) -> Option<&'a Secret> {
+    exchange.plan.provider(target.provider)?.key.as_ref()
+}
+
+fn answer_edits(headers: &Headers, number: usize, key: Option<&Secret>) -> HeaderEdits {
     let mut edits = HeaderEdits::default();
     for name in NOT_FOR_CLIENTS.iter().filter(|name| headers.get(name).is_some()) {
         edits.remove(name);
     }
-    for (name, _) in headers.iter().filter(|(name, _)| name.starts_with("x-conduit-")) {
+    let echoed = |value: &str| key.is_some_and(|key| secrets::holds(value, key));
+    for (name, _) in headers.iter().filter(|(name, value)| name.starts_with("x-conduit-") || echoed(value)) {
         edits.remove(name);
     }
     // Each vendor's SDK looks for the request id under its own vendor's name.
@@ -261,13 +268,16 @@ fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u
     let spoken = exchange.plan.provider(target.provider).map_or(client, |p| p.spec.format);
     let ok = (200..300).contains(&status);
     if !ok {
+        // Some providers repeat the key that they refuse.
+        let masked = secrets::mask_error(body, key_of(exchange, target));
+        let body = masked.as_deref().unwrap_or(body);
         let own_shape = |v: Value| {
             let marked = client != Format::AnthropicMessages || v.get("type").is_some_and(|t| t == "error");
             marked && v.get("error").is_some_and(Value::is_object)
         };
         let same = spoken == client && serde_json::from_slice::<Value>(body).is_ok_and(own_shape);
         let body = if same {
-            None
+            masked
         } else {
             let mut error = spoken.read_error(status, body);
             if spoken != client {

@@ -339,3 +339,37 @@ fn tokens_of_another_vocabulary_are_said_to_be_estimated() {
     let edits = exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), false, ms(1));
     assert_eq!(set(&edits.headers, "x-conduit-tokens-known"), Some("estimated"));
 }
+
+#[test]
+fn a_provider_that_repeats_its_key_does_not_tell_it_to_the_client() {
+    let key = "secret-of-OPENAI_API_KEY";
+    let chat = |stream: bool| {
+        let body = format!(
+            r#"{{"model":"openai/gpt-4o","stream":{stream},"stream_options":{{"include_usage":true}},"messages":[{{"role":"user","content":"hi"}}]}}"#
+        );
+        let (exchange, _) = routed("/v1/chat/completions", &body);
+        Attempt::begin(&exchange, 1, Some("openai"), &post("/v1/chat/completions"), T0).unwrap().0
+    };
+    let head = |status: &str, kind: &str| headers(&[(":status", status), ("content-type", kind), ("x-debug", key)]);
+
+    let mut whole = chat(false);
+    assert_eq!(whole.answer_head(&head("401", "application/json"), false, ms(1)), AnswerHead::Hold);
+    let refused = format!(r#"{{"error":{{"message":"bad key: {key}","param":"{key}"}}}}"#);
+    let (edits, body) = whole.answer_whole(refused.as_bytes());
+    assert!(edits.remove.contains(&"x-debug".to_owned()));
+    assert_eq!(String::from_utf8(body.unwrap()).unwrap(), r#"{"error":{"message":"bad key: ***","param":"***"}}"#);
+
+    let mut stream = chat(true);
+    let AnswerHead::Stream(edits) = stream.answer_head(&head("200", "text/event-stream"), false, ms(1)) else {
+        panic!("not a stream")
+    };
+    assert!(edits.remove.contains(&"x-debug".to_owned()));
+    let mut out = Vec::new();
+    let event = format!("data: {refused}\n\n");
+    for piece in event.as_bytes().chunks(7) {
+        out.extend(stream.answer_piece(piece, false).unwrap());
+    }
+    out.extend(stream.answer_piece(&[], true).unwrap());
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.contains("***") && !out.contains(key), "{out}");
+}
