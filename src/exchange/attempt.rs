@@ -43,7 +43,7 @@ pub struct Attempt {
 
 enum Answer {
     Pending,
-    Whole { status: u16, edits: HeaderEdits },
+    Whole { status: u16, readable: bool, edits: HeaderEdits },
     Stream(Box<Pipe>),
     Observed(Box<Observer>),
 }
@@ -143,7 +143,7 @@ impl Attempt {
         if !ours {
             let json = content_type.starts_with("application/json");
             if json || status >= 400 {
-                self.answer = Answer::Whole { status, edits };
+                self.answer = Answer::Whole { status, readable, edits };
                 return AnswerHead::Hold;
             }
             exchange.ledger.streamed = events;
@@ -165,7 +165,7 @@ impl Attempt {
             self.answer = Answer::Stream(Box::new(pipe.withholding(key)));
             return AnswerHead::Stream(edits);
         }
-        self.answer = Answer::Whole { status, edits };
+        self.answer = Answer::Whole { status, readable, edits };
         AnswerHead::Hold
     }
 
@@ -185,14 +185,15 @@ impl Attempt {
     /// Takes a whole answer and gives its headers' edits and, where it changes, its body.
     pub fn answer_whole(&mut self, body: &[u8]) -> (HeaderEdits, Option<Vec<u8>>) {
         let mut exchange = self.exchange.borrow_mut();
-        let (status, mut edits) = match std::mem::replace(&mut self.answer, Answer::Pending) {
-            Answer::Whole { status, edits } => (status, edits),
+        let (status, readable, mut edits) = match std::mem::replace(&mut self.answer, Answer::Pending) {
+            Answer::Whole { status, readable, edits } => (status, readable, edits),
             _ => return (HeaderEdits::default(), None),
         };
-        let whole = whole_answer(&mut exchange, &self.target, self.began, status, body);
+        let whole = whole_answer(&mut exchange, &self.target, self.began, (status, readable), body);
         let Whole { status: new_status, content_type, body } = whole;
         if new_status != status {
             edits.set(":status", new_status.to_string());
+            edits.remove("location");
             if let Some(tried) = exchange.ledger.tried.get_mut(self.number) {
                 tried.status = Some(new_status);
             }
@@ -263,10 +264,25 @@ struct Whole {
 
 const JSON: &str = "application/json";
 
-fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u16, body: &[u8]) -> Whole {
+fn whole_answer(
+    exchange: &mut Exchange,
+    target: &Target,
+    began: Time,
+    (status, readable): (u16, bool),
+    body: &[u8],
+) -> Whole {
     let client = exchange.format;
     let spoken = exchange.plan.provider(target.provider).map_or(client, |p| p.spec.format);
     let ok = (200..300).contains(&status);
+    let ours = matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages);
+    if ours && (300..400).contains(&status) {
+        // Followed by the client it would lead around the gateway.
+        let error = ApiError::new(
+            502,
+            format!("{} answered with a redirect (status {status}); its `url` may be wrong", target.name),
+        );
+        return Whole { status: 502, content_type: JSON, body: Some(client.write_error(&error)) };
+    }
     if !ok {
         // Some providers repeat the key that they refuse.
         let masked = secrets::mask_error(body, key_of(exchange, target));
@@ -288,15 +304,18 @@ fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u
         };
         return Whole { status, content_type: JSON, body };
     }
-    if !matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages) {
+    if !ours {
         if let Some(usage) = reported_usage(body, spoken) {
             exchange.ledger.usage = usage;
         }
         return Whole { status, content_type: JSON, body: None };
     }
     let streaming = exchange.request.as_ref().is_some_and(|r| r.stream);
-    if spoken == client && !streaming {
-        match reported_usage(body, spoken) {
+    let same = spoken == client && !streaming;
+    let json = same.then(|| serde_json::from_slice::<Value>(body).ok()).flatten().filter(Value::is_object);
+    // What was compressed unasked is the client's to read; what is no JSON is no answer to any client.
+    if json.is_some() || same && !readable {
+        match json.and_then(|json| usage_of(&json, spoken)) {
             Some(usage) => exchange.ledger.usage = usage,
             None => exchange.ledger.said.push_str(&said(spoken, body)),
         }

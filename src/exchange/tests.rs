@@ -373,3 +373,49 @@ fn a_provider_that_repeats_its_key_does_not_tell_it_to_the_client() {
     let out = String::from_utf8(out).unwrap();
     assert!(out.contains("***") && !out.contains(key), "{out}");
 }
+
+#[test]
+fn what_is_no_answer_is_an_error_that_the_next_target_is_tried_after() {
+    for (path, target, provider) in [
+        ("/v1/chat/completions", "openai/gpt-4o", "openai"),
+        ("/v1/messages", "openai/gpt-4o", "openai"),
+        ("/v1/messages", "anthropic/claude-sonnet-4-5", "anthropic"),
+    ] {
+        for (status, encoding, answer, want) in [
+            ("200", "identity", "<html>busy</html>", Some("502")),
+            ("200", "identity", "", Some("502")),
+            ("302", "identity", "{}", Some("502")),
+            ("418", "identity", r#"{"type":"error","error":{"type":"x","message":"no"}}"#, None),
+        ] {
+            let body =
+                format!(r#"{{"model":"{target}","max_tokens":5,"messages":[{{"role":"user","content":"hi"}}]}}"#);
+            let (exchange, _) = routed(path, &body);
+            let mut attempt = Attempt::begin(&exchange, 1, Some(provider), &post(path), T0).unwrap().0;
+            let head = headers(&[
+                (":status", status),
+                ("content-type", "application/json"),
+                ("content-encoding", encoding),
+                ("location", "http://elsewhere/"),
+            ]);
+            attempt.answer_head(&head, false, ms(1));
+            let (edits, sent) = attempt.answer_whole(answer.as_bytes());
+            assert_eq!(set(&edits, ":status"), want, "{path} {target} {status} {answer}");
+            if want.is_some() {
+                assert!(edits.remove.contains(&"location".to_owned()));
+                let sent: Value = serde_json::from_slice(&sent.unwrap()).unwrap();
+                assert!(sent["error"]["message"].is_string(), "{sent}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_came_compressed_unasked_reaches_a_client_of_the_same_format() {
+    let body = r#"{"model":"openai/gpt-4o","messages":[{"role":"user","content":"hi"}]}"#;
+    let (exchange, _) = routed("/v1/chat/completions", body);
+    let mut attempt = Attempt::begin(&exchange, 1, Some("openai"), &post("/v1/chat/completions"), T0).unwrap().0;
+    let head = headers(&[(":status", "200"), ("content-type", "application/json"), ("content-encoding", "gzip")]);
+    attempt.answer_head(&head, false, ms(1));
+    let (edits, sent) = attempt.answer_whole(b"\x1f\x8b\x08\x00");
+    assert_eq!((set(&edits, ":status"), sent), (None, None));
+}
