@@ -130,7 +130,14 @@ fn a2_count(bencher: Bencher<'_, '_>, size: usize) {
 fn a4_route_50_rules(bencher: Bencher<'_, '_>, size: usize) {
     let (plan, request, headers, caller) = (plan(), read(&body("gpt-4o", size, false)), headers(), Caller::default());
     let header = |name: &str| headers.get(name).map(str::to_owned);
-    let facts = Facts { request: &request, tokens: 200, endpoint: "chat", header: &header, caller: &caller };
+    let facts = Facts {
+        request: &request,
+        tokens: 200,
+        content_read: true,
+        endpoint: "chat",
+        header: &header,
+        caller: &caller,
+    };
     bencher.bench_local(|| route::decide(&plan, black_box(&facts), false));
 }
 

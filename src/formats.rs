@@ -10,7 +10,7 @@
 pub mod anthropic_messages;
 pub mod canonical;
 pub mod openai_chat;
-mod secrets;
+pub(crate) mod secrets;
 pub mod splice;
 pub mod sse;
 

@@ -89,12 +89,6 @@ impl Secret {
     pub fn reveal(&self) -> &str {
         &self.0
     }
-
-    /// `text` with `***` wherever this secret stands in it; `None` where it does not. Values of under 8 bytes, such as
-    /// the mock's, are words like any other.
-    pub fn struck_from(&self, text: &str) -> Option<String> {
-        (self.0.len() >= 8 && text.contains(&self.0)).then(|| text.replace(&self.0, "***"))
-    }
 }
 
 impl fmt::Debug for Secret {

@@ -43,6 +43,9 @@ pub struct Facts<'a> {
     pub request: &'a ChatRequest,
     /// Prompt tokens.
     pub tokens: u64,
+    /// Whether `request` holds what the client sent. Where it passes unread, only its model is known, and rules that
+    /// look at more do not apply.
+    pub content_read: bool,
     /// The endpoint: `chat`, `messages`…
     pub endpoint: &'a str,
     /// A request header by lower-case name.
@@ -142,6 +145,10 @@ fn along(chain: &Chain, reason: Reason, rejected: Rejected) -> Decision {
 fn by_rule<'p>(plan: &'p Plan, facts: &Facts<'_>, rejected: &mut Rejected) -> Option<(ChainId, &'p str)> {
     let view = View::new(facts);
     for rule in &plan.routing.rules {
+        if !facts.content_read && rule.when.reads_content() {
+            rejected.because(|| format!("rule `{}`: this endpoint's content is not read", rule.name));
+            continue;
+        }
         if rule.when.holds(&view) {
             return Some((rule.chain, &rule.name));
         }

@@ -59,6 +59,16 @@ fn check_summarises_a_good_file() {
     let (folder, ..) = folder();
     let ran = conduit(folder.path(), KEY, &["check", "conduit.yaml"]);
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let rule = "  rules:\n    - {name: long, priority: 3, when: {field: tokens, op: \">\", value: 9}, target: smart}\n";
+    let file = folder.path().join("conduit.yaml");
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + rule).unwrap();
+    let ruled = conduit(folder.path(), KEY, &["check", "conduit.yaml"]);
+    assert!(
+        ruled.out.contains("rule long (priority 3): openai/gpt-4o, then house/llama"),
+        "{}{}",
+        ruled.out,
+        ruled.err
+    );
     for part in ["conduit.yaml: fine. 2 providers, 1 alias, 0 rules", "alias smart: openai/gpt-4o, then house/llama"] {
         assert!(ran.out.contains(part), "{}", ran.out);
     }
@@ -121,6 +131,13 @@ fn exit_codes_mean_what_help_says() {
     let ran = conduit(here, KEY, &up);
     assert!(ran.code == 3 && ran.err.contains("`admin.port`"), "{}", ran.err);
     drop(admin);
+    std::fs::create_dir_all(here.join("run")).unwrap();
+    let other = std::fs::File::create(here.join("run/.lock")).unwrap();
+    other.lock().unwrap();
+    let ran = conduit(here, KEY, &up);
+    assert!(ran.code == 3 && ran.err.contains("in use by another `conduit up`"), "{}", ran.err);
+    assert!(!here.join("run/lds.json").exists(), "the other's files were changed");
+    drop(other);
     let ran = conduit(here, KEY, &up);
     assert_eq!(ran.code, 4, "{}", ran.err);
     assert!(ran.err.contains("something broke") && ran.err.contains("exit status: 7"), "{}", ran.err);

@@ -1,7 +1,7 @@
 //! `conduit check`: every mistake, or what the file configures.
 
 use super::{Failure, args, load, print, read};
-use crate::config::Plan;
+use crate::config::{ChainId, Plan};
 
 pub(super) fn run(args: &args::Check) -> Result<(), Failure> {
     let text = read(&args.file)?;
@@ -35,15 +35,16 @@ pub(super) fn summary(file: &str, plan: &Plan) -> String {
             provider.url.path
         ));
     }
+    let targets = |chain: ChainId| {
+        let names: Vec<&str> =
+            plan.chain(chain).map(|c| c.targets.iter().map(|t| t.name.as_str()).collect()).unwrap_or_default();
+        names.join(", then ")
+    };
     for (name, chain) in &plan.aliases {
-        let targets: Vec<&str> =
-            plan.chain(*chain).map(|c| c.targets.iter().map(|t| t.name.as_str()).collect()).unwrap_or_default();
-        lines.push(format!("  alias {name}: {}", targets.join(", then ")));
+        lines.push(format!("  alias {name}: {}", targets(*chain)));
     }
     for rule in &plan.routing.rules {
-        let first =
-            plan.chain(rule.chain).and_then(|c| c.targets.first()).map(|t| t.name.as_str()).unwrap_or("nothing");
-        lines.push(format!("  rule {} (priority {}): {first}", rule.name, rule.priority));
+        lines.push(format!("  rule {} (priority {}): {}", rule.name, rule.priority, targets(rule.chain)));
     }
     lines.join("\n")
 }

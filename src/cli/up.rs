@@ -11,6 +11,7 @@ use super::render::{self, Options};
 use super::{Failure, args, interrupted, load, mock, read, runtime};
 use crate::config::{Address, Plan};
 use serde_json::Value;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -30,6 +31,8 @@ async fn up(args: &args::Up) -> Result<(), Failure> {
     let module = envoy::find_module(&args.wasm)?;
     let folder = Folder::make(&args.run_dir)?;
     ports::free(&plan, &args.file)?;
+    // Held until this command ends: Envoy follows the files in the folder, whoever writes them.
+    let _lock = folder.lock()?;
 
     let mut mocks = Mocks::default();
     mocks.ensure(&plan).await?;
@@ -110,6 +113,21 @@ impl Folder {
             ))
         })?;
         Ok(Self { path })
+    }
+
+    /// Keeps other `conduit up` out. Freed with the file, however the process ends.
+    fn lock(&self) -> Result<File, Failure> {
+        let at = self.path.join(".lock");
+        let failure = |why: String| Failure::Machine(format!("the run folder {} {why}", self.path.display()));
+        let file =
+            File::create(&at).map_err(|e| failure(format!("cannot be written: {e}. Choose another --run-dir.")))?;
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(failure(
+                "is in use by another `conduit up`. Stop that one, or choose another --run-dir.".to_owned(),
+            )),
+            // A file system that knows no locks is no reason not to start.
+            Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+        }
     }
 
     /// The file that the plan names for the access log, or one here: `up` needs one that it can follow.

@@ -6,8 +6,8 @@ use super::stream::{Observer, Pipe};
 use super::{ANSWERED_HEADER, Endpoint, Exchange, Tried};
 use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
-use crate::formats::{Format, Incoming, anthropic_messages, openai_chat};
-use crate::host::Time;
+use crate::formats::{Format, Incoming, anthropic_messages, openai_chat, secrets};
+use crate::host::{Secret, Time};
 use crate::usage::Usage;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -43,7 +43,7 @@ pub struct Attempt {
 
 enum Answer {
     Pending,
-    Whole { status: u16, edits: HeaderEdits },
+    Whole { status: u16, readable: bool, edits: HeaderEdits },
     Stream(Box<Pipe>),
     Observed(Box<Observer>),
 }
@@ -129,7 +129,8 @@ impl Attempt {
             tried.status = Some(status);
             tried.took = Some(now.since(self.began));
         }
-        let mut edits = answer_edits(headers, self.number);
+        let key = key_of(&exchange, &self.target).cloned();
+        let mut edits = answer_edits(headers, self.number, key.as_ref());
         let spoken = self.provider_format(&exchange);
         let client = exchange.format;
         let content_type = headers.get("content-type").unwrap_or("").to_ascii_lowercase();
@@ -143,7 +144,7 @@ impl Attempt {
         if !ours {
             let json = content_type.starts_with("application/json");
             if json || status >= 400 {
-                self.answer = Answer::Whole { status, edits };
+                self.answer = Answer::Whole { status, readable, edits };
                 return AnswerHead::Hold;
             }
             exchange.ledger.streamed = events;
@@ -163,10 +164,10 @@ impl Attempt {
             };
             edits.remove("content-length");
             edits.set("content-type", "text/event-stream; charset=utf-8".into());
-            self.answer = Answer::Stream(Box::new(pipe));
+            self.answer = Answer::Stream(Box::new(pipe.withholding(key)));
             return AnswerHead::Stream(edits);
         }
-        self.answer = Answer::Whole { status, edits };
+        self.answer = Answer::Whole { status, readable, edits };
         AnswerHead::Hold
     }
 
@@ -186,14 +187,15 @@ impl Attempt {
     /// Takes a whole answer and gives its headers' edits and, where it changes, its body.
     pub fn answer_whole(&mut self, body: &[u8]) -> (HeaderEdits, Option<Vec<u8>>) {
         let mut exchange = self.exchange.borrow_mut();
-        let (status, mut edits) = match std::mem::replace(&mut self.answer, Answer::Pending) {
-            Answer::Whole { status, edits } => (status, edits),
+        let (status, readable, mut edits) = match std::mem::replace(&mut self.answer, Answer::Pending) {
+            Answer::Whole { status, readable, edits } => (status, readable, edits),
             _ => return (HeaderEdits::default(), None),
         };
-        let whole = whole_answer(&mut exchange, &self.target, self.began, status, body);
+        let whole = whole_answer(&mut exchange, &self.target, self.began, (status, readable), body);
         let Whole { status: new_status, content_type, body } = whole;
         if new_status != status {
             edits.set(":status", new_status.to_string());
+            edits.remove("location");
             if let Some(tried) = exchange.ledger.tried.get_mut(self.number) {
                 tried.status = Some(new_status);
             }
@@ -232,12 +234,18 @@ const NOT_FOR_CLIENTS: &[&str] = &[
     "alt-svc",
 ];
 
-fn answer_edits(headers: &Headers, number: usize) -> HeaderEdits {
+/// The credential that an attempt at a target carries.
+fn key_of<'a>(exchange: &'a Exchange, target: &Target) -> Option<&'a Secret> {
+    exchange.plan.provider(target.provider)?.key.as_ref()
+}
+
+fn answer_edits(headers: &Headers, number: usize, key: Option<&Secret>) -> HeaderEdits {
     let mut edits = HeaderEdits::default();
     for name in NOT_FOR_CLIENTS.iter().filter(|name| headers.get(name).is_some()) {
         edits.remove(name);
     }
-    for (name, _) in headers.iter().filter(|(name, _)| name.starts_with("x-conduit-")) {
+    let echoed = |value: &str| key.is_some_and(|key| secrets::holds(value, key));
+    for (name, _) in headers.iter().filter(|(name, value)| name.starts_with("x-conduit-") || echoed(value)) {
         edits.remove(name);
     }
     // Each vendor's SDK looks for the request id under its own vendor's name.
@@ -258,21 +266,36 @@ struct Whole {
 
 const JSON: &str = "application/json";
 
-fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u16, body: &[u8]) -> Whole {
+fn whole_answer(
+    exchange: &mut Exchange,
+    target: &Target,
+    began: Time,
+    (status, readable): (u16, bool),
+    body: &[u8],
+) -> Whole {
     let client = exchange.format;
     let spoken = exchange.plan.provider(target.provider).map_or(client, |p| p.spec.format);
     let ok = (200..300).contains(&status);
+    let ours = matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages);
+    if ours && (300..400).contains(&status) {
+        // Followed by the client it would lead around the gateway.
+        let error = ApiError::new(
+            502,
+            format!("{} answered with a redirect (status {status}); its `url` may be wrong", target.name),
+        );
+        return Whole { status: 502, content_type: JSON, body: Some(client.write_error(&error)) };
+    }
     if !ok {
+        // Some providers repeat the key that they refuse.
+        let masked = secrets::mask_error(body, key_of(exchange, target));
+        let body = masked.as_deref().unwrap_or(body);
         let own_shape = |v: Value| {
             let marked = client != Format::AnthropicMessages || v.get("type").is_some_and(|t| t == "error");
             marked && v.get("error").is_some_and(Value::is_object)
         };
         let same = spoken == client && serde_json::from_slice::<Value>(body).is_ok_and(own_shape);
         let body = if same {
-            // It passes as it came, but for the gateway's own key where the provider echoes it.
-            let key = exchange.plan.provider(target.provider).and_then(|p| p.key.as_ref());
-            let struck = key.zip(std::str::from_utf8(body).ok()).and_then(|(key, text)| key.struck_from(text));
-            struck.map(String::into_bytes)
+            masked
         } else {
             let mut error = spoken.read_error(status, body);
             if spoken != client {
@@ -283,15 +306,18 @@ fn whole_answer(exchange: &mut Exchange, target: &Target, began: Time, status: u
         };
         return Whole { status, content_type: JSON, body };
     }
-    if !matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages) {
+    if !ours {
         if let Some(usage) = reported_usage(body, spoken) {
             exchange.ledger.usage = usage;
         }
         return Whole { status, content_type: JSON, body: None };
     }
     let streaming = exchange.request.as_ref().is_some_and(|r| r.stream);
-    if spoken == client && !streaming {
-        match reported_usage(body, spoken) {
+    let same = spoken == client && !streaming;
+    let json = same.then(|| serde_json::from_slice::<Value>(body).ok()).flatten().filter(Value::is_object);
+    // What was compressed unasked is the client's to read; what is no JSON is no answer to any client.
+    if json.is_some() || same && !readable {
+        match json.and_then(|json| usage_of(&json, spoken)) {
             Some(usage) => exchange.ledger.usage = usage,
             None => exchange.ledger.said.push_str(&said(spoken, body)),
         }

@@ -28,7 +28,9 @@ pub fn decide(
     };
     let count = tokens::count_request(tokenizer, model, request);
     let header = |name: &str| headers.get(name).map(str::to_owned);
-    let facts = Facts { request, tokens: count.tokens.0, endpoint, header: &header, caller };
+    // Other endpoints' bodies pass unread.
+    let content_read = matches!(endpoint, "chat" | "messages" | "count_tokens");
+    let facts = Facts { request, tokens: count.tokens.0, content_read, endpoint, header: &header, caller };
     let decision = route::decide(plan, &facts, explain)?;
     let count = match decision.targets.first() {
         Some(target) if target.tokenizer != tokenizer || target.model != model => {

@@ -41,11 +41,17 @@ impl Endpoint {
             _ => match path.strip_prefix("/v1/") {
                 Some(below) if !below.is_empty() => match below.strip_prefix("models/") {
                     Some(id) if method == "GET" => Self::Models(Some(percent_decoded(id))),
+                    // An escaped slash hides `..` from Envoy, but maybe not from the provider.
+                    _ if percent_decoded(below).split(['/', '\\']).any(|part| part == "..") => Self::unknown(path),
                     _ => Self::Other { path: format!("/{below}") },
                 },
-                _ => Self::Unknown(path.chars().take(200).collect()),
+                _ => Self::unknown(path),
             },
         }
+    }
+
+    fn unknown(path: &str) -> Self {
+        Self::Unknown(path.chars().take(200).collect())
     }
 
     /// The endpoint's name in rules, records and metrics.
@@ -122,6 +128,9 @@ mod tests {
             ("GET", "/v1/", Endpoint::Unknown("/v1".into())),
             ("GET", "/", Endpoint::Unknown("/".into())),
             ("POST", "/chat/completions", Endpoint::Unknown("/chat/completions".into())),
+            ("GET", "/v1/..%2fadmin", Endpoint::Unknown("/v1/..%2fadmin".into())),
+            ("GET", "/v1/files/%2E%2e%5Cx", Endpoint::Unknown("/v1/files/%2E%2e%5Cx".into())),
+            ("GET", "/v1/files/a..b", Endpoint::Other { path: "/files/a..b".into() }),
         ] {
             assert_eq!(Endpoint::of(method, path), want, "{method} {path}");
         }

@@ -4,7 +4,8 @@ use super::Ledger;
 use super::attempt::usage_of;
 use crate::formats::canonical::{Answer, ApiError, Part, StopReason, StreamEvent};
 use crate::formats::splice::{self, Edit};
-use crate::formats::{Format, Incoming, ReadStream, WriteStream, sse};
+use crate::formats::{Format, Incoming, ReadStream, WriteStream, secrets, sse};
+use crate::host::Secret;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -22,6 +23,8 @@ pub struct Pipe {
     /// Bytes of an event that is not whole yet; the client gets events whole or not at all.
     tail: Vec<u8>,
     over: bool,
+    /// The credential that the request carried: an error may repeat it.
+    key: Option<Secret>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -49,7 +52,12 @@ impl Pipe {
     fn new(spoken: Format, client: Format, incoming: &Incoming<'_>, how: How) -> Self {
         let (reader, writer) = (spoken.stream_reader(), client.stream_writer(incoming));
         let parser = sse::Parser::new(LARGEST_EVENT);
-        Self { parser, reader, writer, how, tail: Vec::new(), over: false }
+        Self { parser, reader, writer, how, tail: Vec::new(), over: false, key: None }
+    }
+
+    /// Keeps a credential from the client, should an error repeat it.
+    pub fn withholding(self, key: Option<Secret>) -> Self {
+        Self { key, ..self }
     }
 
     /// Takes bytes from the provider and gives those for the client.
@@ -60,9 +68,11 @@ impl Pipe {
         }
         let (reader, writer, how) = (&mut self.reader, &mut self.writer, self.how);
         let mut events = Vec::new();
+        let mut failing = false;
         let mut parsed = self.parser.push(bytes, &mut |event| {
             reader.event(&event, &mut events);
             note(&events, ledger);
+            failing |= failed(&events);
             match how {
                 How::Verbatim => {}
                 How::HidingUsage => repeat_without_usage(&event, &mut out),
@@ -89,8 +99,11 @@ impl Pipe {
         } else if ends {
             self.over = true;
             self.finish(ledger, &mut out);
+            failing = true;
         }
-        out
+        // Events leave whole, so that no key is split here.
+        let withheld = self.key.as_ref().filter(|_| failing).and_then(|key| secrets::without_key(&out, key));
+        withheld.unwrap_or(out)
     }
 
     /// The provider's bytes are over. An event without its end still counts where it is whole but for that; what was

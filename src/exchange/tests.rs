@@ -374,7 +374,7 @@ fn a_provider_that_echoes_the_gateways_key_does_not_tell_the_client() {
         let (exchange, _) = routed(path, body);
         let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("openai"), &post(path), T0).unwrap();
         attempt.answer_head(&headers(&[(":status", status), ("content-type", "application/json")]), false, ms(1));
-        let said = |key: &str| format!(r#"{{ "error" : {{"message":"bad key {key}","x":"{key}"}} }}"#);
+        let said = |key: &str| format!(r#"{{"error":{{"message":"bad key {key}","x":"{key}"}}}}"#);
         let (_, instead) = attempt.answer_whole(said("secret-of-OPENAI_API_KEY").as_bytes());
         assert_eq!(instead.map(|body| String::from_utf8(body).unwrap()), Some(said("***")), "{path}");
     }
@@ -448,4 +448,112 @@ fn a_header_in_two_lines_is_put_back_whole() {
     Attempt::begin(&exchange, 1, Some("openai"), &headers(&sent), T0).unwrap();
     let (_, edits, _) = Attempt::begin(&exchange, 2, Some("anthropic"), &headers(&sent[..1]), T0).unwrap();
     assert_eq!(set(&edits, "anthropic-beta"), Some("b, c"));
+}
+
+#[test]
+fn a_provider_that_repeats_its_key_does_not_tell_it_to_the_client() {
+    let key = "secret-of-OPENAI_API_KEY";
+    let chat = |stream: bool| {
+        let body = format!(
+            r#"{{"model":"openai/gpt-4o","stream":{stream},"stream_options":{{"include_usage":true}},"messages":[{{"role":"user","content":"hi"}}]}}"#
+        );
+        let (exchange, _) = routed("/v1/chat/completions", &body);
+        Attempt::begin(&exchange, 1, Some("openai"), &post("/v1/chat/completions"), T0).unwrap().0
+    };
+    let head = |status: &str, kind: &str| headers(&[(":status", status), ("content-type", kind), ("x-debug", key)]);
+
+    let mut whole = chat(false);
+    assert_eq!(whole.answer_head(&head("401", "application/json"), false, ms(1)), AnswerHead::Hold);
+    let refused = format!(r#"{{"error":{{"message":"bad key: {key}","param":"{key}"}}}}"#);
+    let (edits, body) = whole.answer_whole(refused.as_bytes());
+    assert!(edits.remove.contains(&"x-debug".to_owned()));
+    assert_eq!(String::from_utf8(body.unwrap()).unwrap(), r#"{"error":{"message":"bad key: ***","param":"***"}}"#);
+
+    let mut stream = chat(true);
+    let AnswerHead::Stream(edits) = stream.answer_head(&head("200", "text/event-stream"), false, ms(1)) else {
+        panic!("not a stream")
+    };
+    assert!(edits.remove.contains(&"x-debug".to_owned()));
+    let mut out = Vec::new();
+    let event = format!("data: {refused}\n\n");
+    for piece in event.as_bytes().chunks(7) {
+        out.extend(stream.answer_piece(piece, false).unwrap());
+    }
+    out.extend(stream.answer_piece(&[], true).unwrap());
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.contains("***") && !out.contains(key), "{out}");
+}
+
+#[test]
+fn what_is_no_answer_is_an_error_that_the_next_target_is_tried_after() {
+    for (path, target, provider) in [
+        ("/v1/chat/completions", "openai/gpt-4o", "openai"),
+        ("/v1/messages", "openai/gpt-4o", "openai"),
+        ("/v1/messages", "anthropic/claude-sonnet-4-5", "anthropic"),
+    ] {
+        for (status, encoding, answer, want) in [
+            ("200", "identity", "<html>busy</html>", Some("502")),
+            ("200", "identity", "", Some("502")),
+            ("302", "identity", "{}", Some("502")),
+            ("418", "identity", r#"{"type":"error","error":{"type":"x","message":"no"}}"#, None),
+        ] {
+            let body =
+                format!(r#"{{"model":"{target}","max_tokens":5,"messages":[{{"role":"user","content":"hi"}}]}}"#);
+            let (exchange, _) = routed(path, &body);
+            let mut attempt = Attempt::begin(&exchange, 1, Some(provider), &post(path), T0).unwrap().0;
+            let head = headers(&[
+                (":status", status),
+                ("content-type", "application/json"),
+                ("content-encoding", encoding),
+                ("location", "http://elsewhere/"),
+            ]);
+            attempt.answer_head(&head, false, ms(1));
+            let (edits, sent) = attempt.answer_whole(answer.as_bytes());
+            assert_eq!(set(&edits, ":status"), want, "{path} {target} {status} {answer}");
+            if want.is_some() {
+                assert!(edits.remove.contains(&"location".to_owned()));
+                let sent: Value = serde_json::from_slice(&sent.unwrap()).unwrap();
+                assert!(sent["error"]["message"].is_string(), "{sent}");
+            }
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_came_compressed_unasked_reaches_a_client_of_the_same_format() {
+    let body = r#"{"model":"openai/gpt-4o","messages":[{"role":"user","content":"hi"}]}"#;
+    let (exchange, _) = routed("/v1/chat/completions", body);
+    let mut attempt = Attempt::begin(&exchange, 1, Some("openai"), &post("/v1/chat/completions"), T0).unwrap().0;
+    let head = headers(&[(":status", "200"), ("content-type", "application/json"), ("content-encoding", "gzip")]);
+    attempt.answer_head(&head, false, ms(1));
+    let (edits, sent) = attempt.answer_whole(b"\x1f\x8b\x08\x00");
+    assert_eq!((set(&edits, ":status"), sent), (None, None));
+}
+
+#[test]
+fn rules_that_read_content_are_not_for_what_passes_unread() {
+    let text = CONFIG.to_owned()
+        + r#"
+  rules:
+    - {name: small, when: {field: tokens, op: "<", value: 1000}, target: openai/gpt-4o}
+    - {name: not this, when: {not: {field: message, op: contains, value: x}}, target: openai/gpt-4o}
+    - {name: team, when: {field: project, op: "=", value: web}, target: openai/gpt-4o-mini}
+"#;
+    let env = |name: &str| Some(format!("secret-of-{name}"));
+    let plan = Arc::new(load(&text, &env).unwrap());
+    for (path, project, want) in [
+        ("/v1/embeddings", "other", "house/embed"),
+        ("/v1/embeddings", "web", "openai/gpt-4o-mini"),
+        ("/v1/chat/completions", "other", "openai/gpt-4o"),
+    ] {
+        let head = headers(&[
+            (":method", "POST"),
+            (":path", path),
+            ("content-type", "application/json"),
+            ("x-conduit-project", project),
+        ]);
+        let (mut exchange, _) = Exchange::begin(Arc::clone(&plan), "1".into(), head, false, T0);
+        exchange.body(br#"{"model":"house/embed","input":"a","messages":[{"role":"user","content":"hi"}]}"#);
+        assert_eq!(exchange.decision().unwrap().targets[0].name, want, "{path} {project}");
+    }
 }

@@ -1,7 +1,12 @@
 //! Credentials in texts that providers write: some echo the key that they refuse.
 
+use crate::host::Secret;
 use regex::Regex;
+use serde_json::Value;
 use std::sync::LazyLock;
+
+/// Shorter values are words that texts hold by chance.
+const SHORTEST: usize = 8;
 
 /// `text` with everything that looks like a credential replaced by `***`.
 pub(super) fn mask(text: &str) -> String {
@@ -26,9 +31,64 @@ pub(super) fn mask(text: &str) -> String {
     }
 }
 
+/// Whether `text` holds the credential that was sent with the request.
+pub(crate) fn holds(text: &str, key: &Secret) -> bool {
+    key.reveal().len() >= SHORTEST && text.contains(key.reveal())
+}
+
+/// `bytes` without the credential that was sent for them; `None` where they do not hold it.
+pub(crate) fn without_key(bytes: &[u8], key: &Secret) -> Option<Vec<u8>> {
+    let text = String::from_utf8_lossy(bytes);
+    holds(&text, key).then(|| text.replace(key.reveal(), "***").into_bytes())
+}
+
+/// A provider's error without that credential, and without what looks like one; `None` where it holds neither.
+pub(crate) fn mask_error(body: &[u8], key: Option<&Secret>) -> Option<Vec<u8>> {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut json) => mask_strings(&mut json, key).then(|| json.to_string().into_bytes()),
+        Err(_) => without_key(body, key?),
+    }
+}
+
+/// Masks every string of a JSON value; says whether one changed. The parser bounds the depth.
+fn mask_strings(value: &mut Value, key: Option<&Secret>) -> bool {
+    match value {
+        Value::String(text) => {
+            let known = key.filter(|key| holds(text, key)).map(|key| text.replace(key.reveal(), "***"));
+            let masked = mask(known.as_deref().unwrap_or(text));
+            let changed = masked != *text;
+            *text = masked;
+            changed
+        }
+        Value::Array(all) => all.iter_mut().fold(false, |changed, value| mask_strings(value, key) | changed),
+        Value::Object(all) => all.values_mut().fold(false, |changed, value| mask_strings(value, key) | changed),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_error_loses_the_key_that_was_sent_whatever_its_shape() {
+        let key = Secret::new("house/+key=1".into());
+        for (body, want) in [
+            (
+                r#"{"error":{"message":"no house/+key=1, sorry"},"n":1.50}"#,
+                Some(r#"{"error":{"message":"no ***, sorry"},"n":1.5}"#),
+            ),
+            (r#"{"error":{"message":"no \u0068ouse/+key=1"}}"#, Some(r#"{"error":{"message":"no ***"}}"#)),
+            (r#"{"error":{"param":"sk-proj-abcdef123456"}}"#, Some(r#"{"error":{"param":"***"}}"#)),
+            ("<p>house/+key=1</p>", Some("<p>***</p>")),
+            (r#"{"error": {"message":"house/+key=2","code":"invalid_api_key"}}"#, None),
+            ("plain", None),
+        ] {
+            let masked = mask_error(body.as_bytes(), Some(&key));
+            assert_eq!(masked.map(|bytes| String::from_utf8(bytes).unwrap()).as_deref(), want, "{body}");
+        }
+        assert_eq!(mask_error(br#"{"error":{"message":"the mock failed"}}"#, Some(&Secret::new("mock".into()))), None);
+    }
 
     #[test]
     fn credentials_are_masked_and_other_words_are_not() {

@@ -239,6 +239,16 @@ impl TextTest {
 }
 
 impl Condition {
+    /// Whether it looks at what a request says, beyond the model that it names.
+    pub(super) fn reads_content(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::reads_content),
+            Self::Not(part) => part.reads_content(),
+            Self::Text(field, _) => matches!(field, TextField::Message | TextField::System),
+            Self::Number(..) | Self::Flag(..) => true,
+        }
+    }
+
     pub(super) fn holds(&self, view: &View<'_>) -> bool {
         match self {
             Self::All(conditions) => conditions.iter().all(|condition| condition.holds(view)),

@@ -65,6 +65,9 @@ pub(super) fn unknown(plan: &Plan, model: &str) -> RouteError {
         let targets = plan.chains.iter().flat_map(|chain| &chain.targets).map(|target| (&target.name, &target.model));
         let models = plan.models.values().map(|target| (&target.name, &target.model));
         let mut seen = BTreeSet::new();
+        if plan.routing.default.is_some() {
+            names.push((likeness("auto"), "auto"));
+        }
         for (alias, _) in &plan.aliases {
             if seen.insert(alias.as_str()) {
                 names.push((likeness(alias), alias));

@@ -36,6 +36,7 @@ impl Case {
         let header =
             |name: &str| self.headers.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
         let facts = Facts {
+            content_read: true,
             request: &self.request,
             tokens: self.tokens,
             endpoint: "chat",
@@ -410,6 +411,8 @@ fn an_unknown_model_has_the_nearest_names_first() {
             other => panic!("{model}: {other:?}"),
         }
     }
+    let routed = self::plan("routing: {default: one/a}");
+    assert_eq!(Case::asking_for("Auto ").outcome(&routed).split(' ').nth(1), Some("auto"));
     let long = "x".repeat(1_000_000);
     assert_eq!(Case::asking_for(&long).outcome(&plan), "unknown: ");
     assert!(Case::asking_for("").outcome(&plan).starts_with("unknown: "));

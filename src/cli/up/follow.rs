@@ -86,7 +86,11 @@ pub(super) fn readable(line: &str) -> String {
     if let Some(outcome) = outcome {
         shown.push_str(&format!(" {outcome}"));
     }
-    shown.push_str(&format!("  {} → {}", or_unknown(text("model")), or_unknown(text("target"))));
+    shown.push_str(&match (text("model"), text("target"), text("endpoint")) {
+        // What names no model went nowhere: what was asked for says more.
+        (None, None, Some(endpoint)) => format!("  {endpoint}"),
+        (model, target, _) => format!("  {} → {}", or_unknown(model), or_unknown(target)),
+    });
     let why: Vec<String> = [text("reason"), text("rule")].into_iter().flatten().collect();
     if !why.is_empty() {
         shown.push_str(&format!(" ({})", why.join(": ")));
@@ -160,6 +164,7 @@ mod tests {
                 "01:24:58 499 client_gone  m → -  ~12 in ~? out  unpriced",
             ),
             (r#"{}"#, "- ---  - → -"),
+            (r#"{"endpoint":"models","model":null,"target":null,"status":200,"outcome":"ok"}"#, "- 200  models"),
             (r#"{"model":"a\u001b[2J"}"#, "- ---  a\u{fffd}[2J → -"),
             ("not json\u{7}", "not json\u{fffd}"),
         ] {
