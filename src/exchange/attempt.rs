@@ -323,7 +323,7 @@ fn whole_answer(
         }
         return Whole { status, content_type: JSON, body: None };
     }
-    let answer = match spoken.read_answer(body) {
+    let mut answer = match spoken.read_answer(body) {
         Ok(answer) => answer,
         Err(error) => {
             let status = if error.status < 400 { 502 } else { error.status };
@@ -332,6 +332,14 @@ fn whole_answer(
         }
     };
     exchange.ledger.usage = answer.usage.clone();
+    if answer.usage.output.is_none() {
+        let said = text_of(&answer);
+        if client == Format::AnthropicMessages {
+            // This format has no word for unknown.
+            answer.usage.output = Some(crate::tokens::count_text(target.tokenizer, &said).tokens);
+        }
+        exchange.ledger.said.push_str(&said);
+    }
     let incoming = incoming(exchange, target, began);
     if streaming {
         // The provider ignored `stream`; the client still gets the stream that it asked for.
@@ -343,9 +351,6 @@ fn whole_answer(
         return Whole { status, content_type: "text/event-stream; charset=utf-8", body: Some(out) };
     }
     let body = client.write_answer(&answer, &incoming);
-    if answer.usage.is_empty() {
-        exchange.ledger.said.push_str(&said(client, &body));
-    }
     Whole { status, content_type: JSON, body: Some(body) }
 }
 
@@ -370,9 +375,12 @@ pub(super) fn usage_of(value: &Value, format: Format) -> Option<Usage> {
 
 /// The text of an answer that reports no usage, for an estimate.
 fn said(format: Format, body: &[u8]) -> String {
-    let Ok(answer) = format.read_answer(body) else { return String::new() };
+    format.read_answer(body).map_or_else(|_| String::new(), |answer| text_of(&answer))
+}
+
+fn text_of(answer: &crate::formats::canonical::Answer) -> String {
     let mut text = String::new();
-    for event in super::stream::events_of(&answer) {
+    for event in super::stream::events_of(answer) {
         match event {
             StreamEvent::Text { text: more, .. }
             | StreamEvent::Thinking { text: more, .. }

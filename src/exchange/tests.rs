@@ -557,3 +557,21 @@ fn rules_that_read_content_are_not_for_what_passes_unread() {
         assert_eq!(exchange.decision().unwrap().targets[0].name, want, "{path} {project}");
     }
 }
+
+#[test]
+fn an_answer_without_usage_is_estimated_and_told_in_numbers_where_the_format_wants_them() {
+    let body = r#"{"model":"openai/gpt-4o","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+    let (exchange, _) = routed("/v1/messages", body);
+    let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("openai"), &post("/v1/messages"), T0).unwrap();
+    attempt.answer_head(&headers(&[(":status", "200"), ("content-type", "application/json")]), false, ms(1));
+    let answer = br#"{"id":"x","choices":[{"index":0,"message":{"role":"assistant","content":"one two three"},"finish_reason":"stop"}]}"#;
+    let (_, sent) = attempt.answer_whole(answer);
+    let sent: Value = serde_json::from_slice(&sent.unwrap()).unwrap();
+    assert_eq!(sent["usage"], serde_json::json!({"input_tokens": 8, "output_tokens": 3}));
+    let mut exchange = exchange.borrow_mut();
+    exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), false, ms(2));
+    exchange.answer_body(9, true, ms(3));
+    let usage = exchange.finish("via_upstream", ms(4)).usage;
+    assert_eq!((usage.prompt_tokens, usage.completion_tokens), (Some(Tokens(8)), Some(Tokens(3))));
+    assert_eq!(usage.known, Some("estimated"));
+}

@@ -30,8 +30,14 @@ impl Gateway {
     }
 
     /// The kill switch: the request goes untouched to the first provider that speaks its format.
+    /// Health is the gateway's own, and stays so.
     fn pass_untouched(&self, headers: &Headers) -> Action {
-        let messages = headers.get(":path").is_some_and(|path| path.starts_with("/v1/messages"));
+        let path = headers.get(":path").unwrap_or_default();
+        if matches!(path, "/health" | "/healthz") {
+            hostcalls::reply(&Reply::json(200, br#"{"status":"ok"}"#.to_vec()));
+            return Action::Pause;
+        }
+        let messages = path.starts_with("/v1/messages");
         let format = if messages { Format::AnthropicMessages } else { Format::OpenAiChat };
         let default = self.plan.passthrough.and_then(|id| self.plan.provider(id)).filter(|_| !messages);
         let provider = default.or_else(|| self.plan.providers.iter().find(|p| p.spec.format == format));

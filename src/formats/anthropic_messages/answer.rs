@@ -173,7 +173,9 @@ pub(super) fn write(answer: &Answer, incoming: &Incoming<'_>) -> Vec<u8> {
     body.insert("content".to_owned(), choice.parts.iter().filter_map(write_part).collect());
     body.insert("stop_reason".to_owned(), json!(write_stop(choice.stop.as_ref(), calls, refuses)));
     body.insert("stop_sequence".to_owned(), json!(choice.stop_sequence));
-    body.insert("usage".to_owned(), write_usage(&answer.usage));
+    // The format wants a number: what the gateway counted, where the provider said none.
+    let input = answer.usage.input.or(incoming.counted.map(Tokens));
+    body.insert("usage".to_owned(), write_usage(&Usage { input, ..answer.usage.clone() }));
     for (name, value) in answer.extra.iter().filter(|(name, _)| OWN.contains(&name.as_str())) {
         body.insert(name.clone(), value.clone());
     }

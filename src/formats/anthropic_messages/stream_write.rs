@@ -126,7 +126,7 @@ impl WriteStream for StreamWriter {
                 let (stop, sequence) = self.stop.take().map_or((None, None), |(stop, at)| (Some(stop), at));
                 let reason = write_stop(stop.as_ref(), self.calls, self.refuses);
                 let delta = json!({"stop_reason": reason, "stop_sequence": sequence});
-                emit("message_delta", json!({"delta": delta, "usage": write_usage(&self.usage)}), out);
+                emit("message_delta", json!({"delta": delta, "usage": self.usage()}), out);
                 emit("message_stop", json!({}), out);
                 self.done = true;
             }
@@ -155,9 +155,14 @@ impl StreamWriter {
         message.insert("stop_reason".to_owned(), Value::Null);
         message.insert("stop_sequence".to_owned(), Value::Null);
         // Clients show this figure while the stream runs; the provider's own comes with `message_delta`.
-        let input = self.usage.input.or(self.counted.map(Tokens));
-        message.insert("usage".to_owned(), write_usage(&Usage { input, ..self.usage.clone() }));
+        message.insert("usage".to_owned(), self.usage());
         emit("message_start", json!({"message": message}), out);
+    }
+
+    /// Usage as known so far. The format wants a number for the input: what the gateway counted, until the provider says.
+    fn usage(&self) -> Value {
+        let input = self.usage.input.or(self.counted.map(Tokens));
+        write_usage(&Usage { input, ..self.usage.clone() })
     }
 
     fn text(&mut self, text: &str, out: &mut Vec<u8>) {
