@@ -280,3 +280,18 @@ def test_killing_the_first_provider_loses_no_request(make_gateway):
     records = [record for record in gateway.settled_records() if record["endpoint"] == "chat"]
     assert len(records) == total
     assert {record["provider"] for record in records if record["outcome"] == "ok"} == {"openai", "anthropic"}
+
+
+def test_a_torn_stream_of_an_unread_format_is_not_passed_for_whole(gateway):
+    before = gateway.recorded()
+    with pytest.raises(httpx.RemoteProtocolError):
+        with httpx.stream(
+            "POST",
+            f"{gateway.url}/v1/completions",
+            json={"model": "openai/gpt-4o+cut=900", "prompt": "word " * 100, "stream": True},
+            trust_env=False,
+            timeout=10,
+        ) as answer:
+            assert answer.status_code == 200
+            b"".join(answer.iter_raw())
+    assert gateway.new_records(before, 1)[0]["outcome"] == "cut"
