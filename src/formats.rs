@@ -8,6 +8,7 @@
 //! Where client and provider speak the same format nothing goes through the canonical form: [`splice`] edits the bytes.
 
 pub mod anthropic_messages;
+mod api_error;
 pub mod canonical;
 pub mod openai_chat;
 pub(crate) mod secrets;
