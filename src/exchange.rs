@@ -10,6 +10,7 @@ mod attempt;
 mod decide;
 mod endpoint;
 mod headers;
+mod ledger;
 mod listing;
 mod outgoing;
 mod stream;
@@ -19,15 +20,16 @@ pub use attempt::{AnswerHead, Attempt, AttemptError, lost_exchange};
 pub use decide::decide;
 pub use endpoint::Endpoint;
 pub use headers::{HeaderEdits, Headers};
+pub use ledger::{Ledger, Tried};
 
 use crate::admit::{self, Caller};
 use crate::config::{Plan, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::{Format, anthropic_messages};
-use crate::host::{Span, Time};
+use crate::host::Time;
 use crate::route::{Decision, Reason};
 use crate::tokens;
-use crate::usage::{Count, Known, Tokens, Usage};
+use crate::usage::{Count, Known, Tokens};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -69,42 +71,6 @@ impl Reply {
         let kept = edits.set.iter().filter(|(name, _)| !name.starts_with(':') && name != "content-length");
         Self { status, headers: kept.cloned().collect(), body }
     }
-}
-
-/// One attempt, for the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tried {
-    /// `provider/model`.
-    pub target: String,
-    /// The provider's status; `None` where none came (connect failure, reset, timeout).
-    pub status: Option<u16>,
-    /// When it began.
-    pub began: Time,
-    /// How long until its answer's headers came; `None` until then.
-    pub took: Option<Span>,
-}
-
-/// What an attempt writes down for the exchange.
-#[derive(Clone, Debug, Default)]
-pub struct Ledger {
-    /// The attempts so far.
-    pub tried: Vec<Tried>,
-    /// What the answering provider reported.
-    pub usage: Usage,
-    /// What was streamed so far, for an estimate where no usage came. Bounded.
-    pub said: String,
-    /// The target that answered (or was tried last).
-    pub answered: Option<Arc<Target>>,
-    /// The provider's stream ended before its end, or held an error.
-    pub cut: bool,
-    /// The gateway refused the request, because the target's format cannot say it; nothing was sent.
-    pub refused: bool,
-    /// Whether the answer is a stream.
-    pub streamed: bool,
-    /// Parameters that the target's format has no place for.
-    pub dropped: Vec<String>,
-    /// Headers of the client's format that an attempt at another format took off.
-    pub set_aside: Vec<(String, String)>,
 }
 
 /// One client request, from its headers to its record.

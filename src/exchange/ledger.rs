@@ -1,0 +1,42 @@
+//! What attempts write down for their exchange.
+
+use crate::config::Target;
+use crate::host::{Span, Time};
+use crate::usage::Usage;
+use std::sync::Arc;
+
+/// One attempt, for the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// `provider/model`.
+    pub target: String,
+    /// The provider's status; `None` where none came (connect failure, reset, timeout).
+    pub status: Option<u16>,
+    /// When it began.
+    pub began: Time,
+    /// How long until its answer's headers came; `None` until then.
+    pub took: Option<Span>,
+}
+
+/// What an attempt writes down for the exchange.
+#[derive(Clone, Debug, Default)]
+pub struct Ledger {
+    /// The attempts so far.
+    pub tried: Vec<Tried>,
+    /// What the answering provider reported.
+    pub usage: Usage,
+    /// What was streamed so far, for an estimate where no usage came. Bounded.
+    pub said: String,
+    /// The target that answered (or was tried last).
+    pub answered: Option<Arc<Target>>,
+    /// The provider's stream ended before its end, or held an error.
+    pub cut: bool,
+    /// The gateway refused the request, because the target's format cannot say it; nothing was sent.
+    pub refused: bool,
+    /// Whether the answer is a stream.
+    pub streamed: bool,
+    /// Parameters that the target's format has no place for.
+    pub dropped: Vec<String>,
+    /// Headers of the client's format that an attempt at another format took off.
+    pub set_aside: Vec<(String, String)>,
+}
