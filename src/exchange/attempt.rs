@@ -326,6 +326,9 @@ fn whole_answer(
     let mut answer = match spoken.read_answer(body) {
         Ok(answer) => answer,
         Err(error) => {
+            // What it quotes of the body may hold the key.
+            let struck = key_of(exchange, target).and_then(|key| secrets::without_key(body, key));
+            let error = struck.and_then(|body| spoken.read_answer(&body).err()).unwrap_or(error);
             let status = if error.status < 400 { 502 } else { error.status };
             let error = ApiError { status, provider_type: None, ..error };
             return Whole { status, content_type: JSON, body: Some(client.write_error(&error)) };

@@ -69,7 +69,12 @@ impl Pipe {
         let (reader, writer, how) = (&mut self.reader, &mut self.writer, self.how);
         let mut events = Vec::new();
         let mut failing = false;
+        let key = self.key.as_ref();
         let mut parsed = self.parser.push(bytes, &mut |event| {
+            // Before anything else masks part of it.
+            let struck =
+                key.filter(|key| secrets::holds(event.data, key)).map(|key| event.data.replace(key.reveal(), "***"));
+            let event = sse::Event { name: event.name, data: struck.as_deref().unwrap_or(event.data) };
             reader.event(&event, &mut events);
             note(&events, ledger);
             failing |= failed(&events);

@@ -575,3 +575,18 @@ fn an_answer_without_usage_is_estimated_and_told_in_numbers_where_the_format_wan
     assert_eq!((usage.prompt_tokens, usage.completion_tokens), (Some(Tokens(8)), Some(Tokens(3))));
     assert_eq!(usage.known, Some("estimated"));
 }
+
+#[test]
+fn a_key_of_odd_characters_is_struck_whole_from_translated_streams() {
+    let env = |_: &str| Some("house/+key=12345".to_owned());
+    let plan = Arc::new(load(CONFIG, &env).unwrap());
+    let body = r#"{"model":"openai/gpt-4o","max_tokens":9,"stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+    let (mut exchange, _) = Exchange::begin(plan, "1".into(), post("/v1/messages"), false, T0);
+    exchange.body(body.as_bytes());
+    let exchange = Rc::new(RefCell::new(exchange));
+    let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("openai"), &post("/v1/messages"), T0).unwrap();
+    attempt.answer_head(&headers(&[(":status", "200"), ("content-type", "text/event-stream")]), false, ms(1));
+    let event = b"data: {\"error\":{\"message\":\"bad api key: house/+key=12345\"}}\n\n";
+    let out = String::from_utf8(attempt.answer_piece(event, true).unwrap()).unwrap();
+    assert!(out.contains("event: error") && !out.contains("12345"), "{out}");
+}
