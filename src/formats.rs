@@ -3,18 +3,27 @@
 //! | | request | whole answer | streamed answer | error |
 //! |---|---|---|---|---|
 //! | [`openai_chat`] | `read_request` `write_request` | `read_answer` `write_answer` | `StreamReader` `StreamWriter` | `read_error` `write_error` |
+//! | [`openai_responses`] | the same | the same | the same | the same |
 //! | [`anthropic_messages`] | the same | the same | the same | the same |
+//! | [`gemini`] | the same | the same | the same | the same |
+//! | [`bedrock_converse`] | the same | the same | the same | the same |
 //!
 //! Where client and provider speak the same format nothing goes through the canonical form: [`splice`] edits the bytes.
 
 pub mod anthropic_messages;
 mod api_error;
+pub mod bedrock_converse;
 pub mod canonical;
+pub mod eventstream;
+pub mod gemini;
 pub mod openai_chat;
+pub mod openai_responses;
 pub(crate) mod secrets;
+pub mod signature;
 pub mod splice;
 pub mod sse;
 
+use crate::usage::Usage;
 use canonical::{Answer, ApiError, ChatRequest, StreamEvent};
 use serde_json::Value;
 use std::fmt;
@@ -26,6 +35,12 @@ pub enum Format {
     OpenAiChat,
     /// Anthropic Messages, `POST /v1/messages`.
     AnthropicMessages,
+    /// OpenAI Responses, `POST /v1/responses`.
+    OpenAiResponses,
+    /// Google Gemini, `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent`.
+    Gemini,
+    /// Amazon Bedrock Converse, `POST /model/{model}/converse` and `/converse-stream`.
+    BedrockConverse,
 }
 
 /// Why a request body cannot be used. Rendered as a 400 in the client's format.
@@ -96,6 +111,8 @@ pub struct Incoming<'a> {
     pub counted: Option<u64>,
     /// Whether the client asked for usage in its stream (`stream_options.include_usage`).
     pub include_usage: bool,
+    /// The client's request, which the answers of some formats repeat in part.
+    pub request: Option<&'a ChatRequest>,
 }
 
 /// Reads one provider's stream, event by event. It must not fail: what it cannot read becomes [`StreamEvent::Error`].
@@ -119,6 +136,9 @@ impl Format {
         match self {
             Format::OpenAiChat => openai_chat::read_request(body),
             Format::AnthropicMessages => anthropic_messages::read_request(body),
+            Format::OpenAiResponses => openai_responses::read_request(body),
+            Format::Gemini => gemini::read_request(body),
+            Format::BedrockConverse => bedrock_converse::read_request(body),
         }
     }
 
@@ -127,6 +147,9 @@ impl Format {
         match self {
             Format::OpenAiChat => openai_chat::write_request(request, outgoing),
             Format::AnthropicMessages => anthropic_messages::write_request(request, outgoing),
+            Format::OpenAiResponses => openai_responses::write_request(request, outgoing),
+            Format::Gemini => gemini::write_request(request, outgoing),
+            Format::BedrockConverse => bedrock_converse::write_request(request, outgoing),
         }
     }
 
@@ -135,6 +158,9 @@ impl Format {
         match self {
             Format::OpenAiChat => openai_chat::read_answer(body),
             Format::AnthropicMessages => anthropic_messages::read_answer(body),
+            Format::OpenAiResponses => openai_responses::read_answer(body),
+            Format::Gemini => gemini::read_answer(body),
+            Format::BedrockConverse => bedrock_converse::read_answer(body),
         }
     }
 
@@ -143,7 +169,28 @@ impl Format {
         match self {
             Format::OpenAiChat => openai_chat::write_answer(answer, incoming),
             Format::AnthropicMessages => anthropic_messages::write_answer(answer, incoming),
+            Format::OpenAiResponses => openai_responses::write_answer(answer, incoming),
+            Format::Gemini => gemini::write_answer(answer, incoming),
+            Format::BedrockConverse => bedrock_converse::write_answer(answer, incoming),
         }
+    }
+
+    /// The usage that an answer's JSON (or that of one event of a stream) reports, where it reports any.
+    pub fn reported_usage(self, value: &Value) -> Option<Usage> {
+        let name = if self == Format::Gemini { "usageMetadata" } else { "usage" };
+        let holder = if value.get(name).is_some() { value } else { value.get("response")? };
+        let reported = holder.get(name).filter(|usage| usage.is_object())?;
+        let mut usage = match self {
+            Format::OpenAiChat => openai_chat::read_usage(reported),
+            Format::AnthropicMessages => anthropic_messages::read_usage(reported),
+            Format::OpenAiResponses => openai_responses::read_usage(reported),
+            Format::Gemini => gemini::read_usage(reported),
+            Format::BedrockConverse => bedrock_converse::read_usage(reported),
+        };
+        if usage.service_tier.is_none() {
+            usage.service_tier = holder.get("service_tier").and_then(Value::as_str).map(str::to_owned);
+        }
+        Some(usage).filter(|usage| !usage.is_empty())
     }
 
     /// Reads a provider's error body. Never fails: a body that is not of the format becomes the message, cut short.
@@ -151,6 +198,9 @@ impl Format {
         match self {
             Format::OpenAiChat => openai_chat::read_error(status, body),
             Format::AnthropicMessages => anthropic_messages::read_error(status, body),
+            Format::OpenAiResponses => openai_responses::read_error(status, body),
+            Format::Gemini => gemini::read_error(status, body),
+            Format::BedrockConverse => bedrock_converse::read_error(status, body),
         }
     }
 
@@ -159,6 +209,9 @@ impl Format {
         match self {
             Format::OpenAiChat => openai_chat::write_error(error),
             Format::AnthropicMessages => anthropic_messages::write_error(error),
+            Format::OpenAiResponses => openai_responses::write_error(error),
+            Format::Gemini => gemini::write_error(error),
+            Format::BedrockConverse => bedrock_converse::write_error(error),
         }
     }
 
@@ -167,6 +220,9 @@ impl Format {
         match self {
             Format::OpenAiChat => Box::new(openai_chat::StreamReader::default()),
             Format::AnthropicMessages => Box::new(anthropic_messages::StreamReader::default()),
+            Format::OpenAiResponses => Box::new(openai_responses::StreamReader::default()),
+            Format::Gemini => Box::new(gemini::StreamReader::default()),
+            Format::BedrockConverse => Box::new(bedrock_converse::StreamReader::default()),
         }
     }
 
@@ -175,6 +231,9 @@ impl Format {
         match self {
             Format::OpenAiChat => Box::new(openai_chat::StreamWriter::new(incoming)),
             Format::AnthropicMessages => Box::new(anthropic_messages::StreamWriter::new(incoming)),
+            Format::OpenAiResponses => Box::new(openai_responses::StreamWriter::new(incoming)),
+            Format::Gemini => Box::new(gemini::StreamWriter::new(incoming)),
+            Format::BedrockConverse => Box::new(bedrock_converse::StreamWriter::new(incoming)),
         }
     }
 }

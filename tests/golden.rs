@@ -89,7 +89,7 @@ fn format(name: &str) -> Format {
 
 fn incoming(case: &Case) -> Incoming<'_> {
     let include_usage = case.include_usage.unwrap_or(true);
-    Incoming { model: "asked-model", id: "x1", created: 1_700_000_000, counted: None, include_usage }
+    Incoming { model: "asked-model", id: "x1", created: 1_700_000_000, counted: None, include_usage, request: None }
 }
 
 fn parse(bytes: &[u8]) -> Value {

@@ -6,7 +6,7 @@ use super::stream::{Observer, Pipe};
 use super::{ANSWERED_HEADER, Endpoint, Exchange, Tried};
 use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
-use crate::formats::{Format, Incoming, anthropic_messages, openai_chat, secrets};
+use crate::formats::{Format, Incoming, secrets};
 use crate::host::{Secret, Time};
 use crate::usage::Usage;
 use serde_json::Value;
@@ -220,6 +220,7 @@ fn incoming<'a>(exchange: &'a Exchange, target: &'a Target, began: Time) -> Inco
         created: began.unix_seconds(),
         counted: exchange.counted.map(|count| count.tokens.0),
         include_usage: exchange.request.as_ref().is_some_and(|r| r.include_usage),
+        request: exchange.request.as_ref(),
     }
 }
 
@@ -364,16 +365,7 @@ fn reported_usage(body: &[u8], format: Format) -> Option<Usage> {
 }
 
 pub(super) fn usage_of(value: &Value, format: Format) -> Option<Usage> {
-    let holder = if value.get("usage").is_some() { value } else { value.get("response")? };
-    let reported = holder.get("usage").filter(|usage| usage.is_object())?;
-    let mut usage = match format {
-        Format::OpenAiChat => openai_chat::read_usage(reported),
-        Format::AnthropicMessages => anthropic_messages::read_usage(reported),
-    };
-    if usage.service_tier.is_none() {
-        usage.service_tier = holder.get("service_tier").and_then(Value::as_str).map(str::to_owned);
-    }
-    Some(usage).filter(|usage| !usage.is_empty())
+    format.reported_usage(value)
 }
 
 /// The text of an answer that reports no usage, for an estimate.

@@ -23,13 +23,13 @@ pub fn models(plan: &Plan, id: Option<&str>, format: Format) -> Reply {
     }
     let data: Vec<Value> = all.iter().map(|(name, owner)| entry(name, owner, format)).collect();
     let body = match format {
-        Format::OpenAiChat => json!({"object": "list", "data": data}),
         Format::AnthropicMessages => json!({
             "data": data,
             "has_more": false,
             "first_id": all.first().map(|(name, _)| name),
             "last_id": all.last().map(|(name, _)| name),
         }),
+        _ => json!({"object": "list", "data": data}),
     };
     Reply::json(200, body.to_string().into_bytes())
 }
@@ -37,10 +37,10 @@ pub fn models(plan: &Plan, id: Option<&str>, format: Format) -> Reply {
 fn entry(name: &str, owner: &str, format: Format) -> Value {
     // Neither the configuration nor the catalog knows when a model was made; both shapes require a date.
     match format {
-        Format::OpenAiChat => json!({"id": name, "object": "model", "created": 0, "owned_by": owner}),
         Format::AnthropicMessages => {
             json!({"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"})
         }
+        _ => json!({"id": name, "object": "model", "created": 0, "owned_by": owner}),
     }
 }
 

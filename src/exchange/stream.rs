@@ -267,8 +267,10 @@ pub fn events_of(answer: &Answer) -> Vec<StreamEvent> {
         let mut index = 0_u64;
         for part in &said.parts {
             match part {
-                Part::Text { text, .. } if !text.is_empty() => {
-                    events.push(StreamEvent::Text { choice, text: text.clone() })
+                Part::Text { text, citations, .. } if !text.is_empty() => {
+                    events.push(StreamEvent::Text { choice, text: text.clone() });
+                    let cited = citations.iter().cloned();
+                    events.extend(cited.map(|citation| StreamEvent::Citation { choice, citation }));
                 }
                 Part::Refusal(text) => events.push(StreamEvent::Refusal { choice, text: text.clone() }),
                 Part::Thinking { text, signature } => {
@@ -282,7 +284,8 @@ pub fn events_of(answer: &Answer) -> Vec<StreamEvent> {
                 }
                 Part::ToolCall(call) => {
                     let (id, name) = (call.id.clone(), call.name.clone());
-                    events.push(StreamEvent::ToolStart { choice, index, id, name });
+                    let signature = call.signature.clone();
+                    events.push(StreamEvent::ToolStart { choice, index, id, name, signature });
                     let json = call.arguments.clone();
                     events.push(StreamEvent::ToolArguments { choice, index, json });
                     index = index.saturating_add(1);

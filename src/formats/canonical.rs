@@ -40,8 +40,12 @@ pub struct ChatRequest {
     pub response_format: Option<ResponseFormat>,
     /// Who the end user is (`user`, `metadata.user_id`).
     pub user: Option<String>,
-    /// Everything else at the top level, by its name in the client's format, in the client's order.
+    /// Everything else at the top level, in the client's order: by its name in Chat Completions for the formats of
+    /// OpenAI where it has one (Responses' `text.verbosity` is `verbosity`), else by its name in the client's format.
     pub extra: Map<String, Value>,
+    /// Parameters for one provider only, by its kind or configured name: `{"anthropic": {"top_k": 5}}`. The provider
+    /// gets the members, no other gets to see them.
+    pub for_provider: Map<String, Value>,
 }
 
 /// Who speaks.
@@ -77,6 +81,19 @@ pub enum Part {
         text: String,
         /// Anthropic's `cache_control` on this block, verbatim.
         cache: Option<Value>,
+        /// What the text rests on.
+        citations: Vec<Citation>,
+    },
+    /// Sound.
+    Audio {
+        /// `wav`, `mp3`…, the part of the media type after `audio/`.
+        format: String,
+        /// Base64, standard alphabet, as the client sent it.
+        data: String,
+        /// What is said in it, where the provider says so.
+        transcript: Option<String>,
+        /// The provider's id of spoken output, by which a later turn may name it.
+        id: Option<String>,
     },
     /// An image.
     Image {
@@ -113,7 +130,7 @@ pub enum Part {
     Thinking {
         /// The text.
         text: String,
-        /// Anthropic's signature, without which the block cannot be sent back.
+        /// What the provider needs to take the block back: see [`signature`](super::signature).
         signature: Option<String>,
     },
     /// Reasoning that the provider encrypted.
@@ -151,7 +168,7 @@ pub enum Source {
 }
 
 /// A call of a tool.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ToolCall {
     /// The call's id.
     pub id: String,
@@ -162,6 +179,25 @@ pub struct ToolCall {
     pub arguments: String,
     /// Anthropic's `cache_control`, as JSON text.
     pub cache: Option<String>,
+    /// What the provider needs to take the call back (Gemini's `thoughtSignature`): see
+    /// [`signature`](super::signature).
+    pub signature: Option<String>,
+}
+
+/// What a piece of text rests on: Anthropic's `citations`, OpenAI's `annotations`, Gemini's grounding and citation
+/// metadata.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Citation {
+    /// The page.
+    pub url: Option<String>,
+    /// Its title, or the document's.
+    pub title: Option<String>,
+    /// The source's words.
+    pub cited_text: Option<String>,
+    /// Where in the answer's text the cited passage stands: from and to, in characters (Unicode scalar values).
+    pub span: Option<(u64, u64)>,
+    /// The citation as the provider wrote it, for a client of the same format.
+    pub verbatim: Option<(super::Format, Value)>,
 }
 
 /// A tool that the model may call.
@@ -337,6 +373,8 @@ pub enum StreamEvent {
         id: String,
         /// The tool's name.
         name: String,
+        /// What the provider needs to take the call back: see [`signature`](super::signature).
+        signature: Option<String>,
     },
     /// More of a call's arguments.
     ToolArguments {
@@ -346,6 +384,20 @@ pub enum StreamEvent {
         index: u64,
         /// A piece of JSON text.
         json: String,
+    },
+    /// What the text so far rests on.
+    Citation {
+        /// Which choice.
+        choice: u64,
+        /// The source.
+        citation: Citation,
+    },
+    /// Log probabilities of the tokens that came last, in OpenAI's form (`{"content": […], "refusal": […]}`).
+    Logprobs {
+        /// Which choice.
+        choice: u64,
+        /// As Chat Completions has them.
+        logprobs: Value,
     },
     /// A choice ends.
     Finish {

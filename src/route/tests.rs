@@ -69,7 +69,7 @@ impl Case {
 }
 
 fn text(text: &str) -> Part {
-    Part::Text { text: text.into(), cache: None }
+    Part::Text { text: text.into(), cache: None, citations: Vec::new() }
 }
 
 fn image() -> Part {

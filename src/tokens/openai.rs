@@ -134,6 +134,7 @@ impl Counter<'_> {
             Part::ToolCall(_) => {}
             // Not sent to OpenAI.
             Part::Thinking { .. } | Part::RedactedThinking { .. } => {}
+            Part::Audio { .. } => self.total.estimate(super::other::AUDIO),
             Part::Document { .. } => self.total.estimate(super::other::DOCUMENT),
             Part::Unknown { value, .. } => {
                 let tokens = super::other::media(value).unwrap_or_else(|| self.vocabulary.text(&value.to_string()));

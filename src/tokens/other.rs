@@ -6,6 +6,9 @@ use crate::formats::canonical::{ChatRequest, Message, Part, ResponseFormat, Role
 use crate::usage::Count;
 use serde_json::Value;
 
+/// A piece of sound of unknown length.
+pub(super) const AUDIO: u64 = 500;
+
 /// For a document that cannot be read here: some ten pages.
 pub(super) const DOCUMENT: u64 = 10_000;
 
@@ -119,6 +122,7 @@ impl Counter {
                 self.text(text);
             }
             Part::RedactedThinking { data } => self.total.estimate(u64::try_from(data.len() / 4).unwrap_or(u64::MAX)),
+            Part::Audio { .. } => self.total.estimate(AUDIO),
             Part::Image { .. } => self.total.estimate(IMAGE),
             Part::Document { .. } => self.total.estimate(DOCUMENT),
             Part::ToolCall(call) => {
@@ -160,6 +164,6 @@ impl Counter {
 /// What a part of audio, video or a file may cost; its bytes are no text and must not be counted as such.
 pub(super) fn media(part: &Value) -> Option<u64> {
     let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
-    let kinds = [("audio", 500), ("video", 5_000), ("image", IMAGE), ("file", DOCUMENT), ("document", DOCUMENT)];
+    let kinds = [("audio", AUDIO), ("video", 5_000), ("image", IMAGE), ("file", DOCUMENT), ("document", DOCUMENT)];
     kinds.iter().find(|(word, _)| kind.contains(word)).map(|(_, tokens)| *tokens)
 }

@@ -4,7 +4,7 @@ use crate::testing::test;
 use serde_json::json;
 
 fn said(role: Role, text: &str) -> Message {
-    Message { role, name: None, parts: vec![Part::Text { text: text.into(), cache: None }] }
+    Message { role, name: None, parts: vec![Part::Text { text: text.into(), cache: None, citations: Vec::new() }] }
 }
 
 fn request(messages: Vec<Message>) -> ChatRequest {
@@ -124,11 +124,17 @@ fn openai_tools() {
 #[test]
 fn openai_calls_and_results() {
     let call = |arguments: &str| {
-        Part::ToolCall(ToolCall { id: "c".into(), name: "add".into(), arguments: arguments.into(), cache: None })
+        Part::ToolCall(ToolCall {
+            id: "c".into(),
+            name: "add".into(),
+            arguments: arguments.into(),
+            cache: None,
+            signature: None,
+        })
     };
     let result = Part::ToolResult {
         id: "c".into(),
-        parts: vec![Part::Text { text: "3".into(), cache: None }],
+        parts: vec![Part::Text { text: "3".into(), cache: None, citations: Vec::new() }],
         is_error: false,
         cache: None,
     };

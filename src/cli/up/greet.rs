@@ -20,7 +20,9 @@ fn model(plan: &Plan) -> String {
 
 fn usual_model(provider: &crate::config::Provider) -> String {
     let model = match provider.spec.format {
-        Format::OpenAiChat => "gpt-4o",
+        Format::OpenAiChat | Format::OpenAiResponses => "gpt-4o",
+        Format::Gemini => "gemini-2.5-flash",
+        Format::BedrockConverse => "amazon.nova-lite-v1:0",
         Format::AnthropicMessages => "claude-sonnet-4-5",
     };
     format!("{}/{model}", provider.name)

@@ -210,7 +210,11 @@ fn write_part(part: &Part) -> Option<Value> {
         }
         Part::RedactedThinking { data } => Some(json!({"type": "redacted_thinking", "data": data})),
         Part::Unknown { format: Format::AnthropicMessages, value } => Some(value.clone()),
-        Part::Unknown { .. } | Part::Image { .. } | Part::Document { .. } | Part::ToolResult { .. } => None,
+        Part::Unknown { .. }
+        | Part::Audio { .. }
+        | Part::Image { .. }
+        | Part::Document { .. }
+        | Part::ToolResult { .. } => None,
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Object, Reque
 /// A string or an array of blocks.
 pub(super) fn read_content(value: &Value, at: &str) -> Result<Vec<Part>, RequestError> {
     match value {
-        Value::String(text) => Ok(vec![Part::Text { text: text.clone(), cache: None }]),
+        Value::String(text) => Ok(vec![Part::Text { text: text.clone(), cache: None, citations: Vec::new() }]),
         Value::Array(blocks) => {
             blocks.iter().enumerate().map(|(i, block)| read_block(block, &format!("{at}[{i}]"))).collect()
         }
@@ -63,7 +63,7 @@ pub(super) fn read_block(value: &Value, at: &str) -> Result<Part, RequestError> 
     let cache = given(block, "cache_control").cloned();
     let unknown = || Part::Unknown { format: Format::AnthropicMessages, value: value.clone() };
     Ok(match text(block, at, "type")? {
-        "text" => Part::Text { text: text(block, at, "text")?.to_owned(), cache },
+        "text" => Part::Text { text: text(block, at, "text")?.to_owned(), cache, citations: Vec::new() },
         "image" => match read_source(block, at)? {
             Some(source) => Part::Image { source, detail: None, cache },
             None => unknown(),
@@ -82,6 +82,7 @@ pub(super) fn read_block(value: &Value, at: &str) -> Result<Part, RequestError> 
                 Some(input) => Value::to_string(&Value::Object(object(input, &join(at, "input"))?.clone())),
             },
             cache: cache.as_ref().map(Value::to_string),
+            signature: None,
         }),
         "tool_result" => Part::ToolResult {
             id: text(block, at, "tool_use_id")?.to_owned(),

@@ -145,7 +145,13 @@ impl StreamReader {
                 if let Some(at) = data.get("index").and_then(Value::as_u64) {
                     self.calls.insert(at, Call { index, input, pieces: false });
                 }
-                out.push(StreamEvent::ToolStart { choice: 0, index, id: word("id"), name: word("name") });
+                out.push(StreamEvent::ToolStart {
+                    choice: 0,
+                    index,
+                    id: word("id"),
+                    name: word("name"),
+                    signature: None,
+                });
             }
             // Tools that run at the provider: their calls and results are not the client's to answer.
             _ => {}

@@ -97,7 +97,7 @@ impl WriteStream for StreamWriter {
                 self.queue.push_back(Block::new(Kind::Redacted, start));
                 self.advance(out);
             }
-            StreamEvent::ToolStart { choice: 0, index, id, name } => {
+            StreamEvent::ToolStart { choice: 0, index, id, name, .. } => {
                 self.calls = true;
                 let start = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
                 self.queue.push_back(Block::new(Kind::Tool(*index, Json::default()), start));
@@ -138,6 +138,8 @@ impl WriteStream for StreamWriter {
             | StreamEvent::RedactedThinking { .. }
             | StreamEvent::ToolStart { .. }
             | StreamEvent::ToolArguments { .. }
+            | StreamEvent::Citation { .. }
+            | StreamEvent::Logprobs { .. }
             | StreamEvent::Finish { .. } => {}
         }
     }
@@ -149,7 +151,14 @@ impl StreamWriter {
             return;
         }
         self.started = true;
-        let own = Incoming { id: &self.id, model: &self.model, created: 0, counted: None, include_usage: true };
+        let own = Incoming {
+            id: &self.id,
+            model: &self.model,
+            created: 0,
+            counted: None,
+            include_usage: true,
+            request: None,
+        };
         let mut message = head(id, model, &own);
         message.insert("content".to_owned(), json!([]));
         message.insert("stop_reason".to_owned(), Value::Null);

@@ -13,7 +13,7 @@ use crate::formats::{Incoming, Outgoing, ReadStream, WriteStream, anthropic_mess
 use serde_json::Value;
 
 pub(super) const INCOMING: Incoming<'static> =
-    Incoming { model: "asked", id: "x1", created: 1_700_000_000, counted: None, include_usage: true };
+    Incoming { model: "asked", id: "x1", created: 1_700_000_000, counted: None, include_usage: true, request: None };
 
 pub(super) fn outgoing(model: &str) -> Outgoing<'_> {
     Outgoing { model, default_max_tokens: 4096, rejects: &[] }

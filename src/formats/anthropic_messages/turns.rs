@@ -158,7 +158,7 @@ fn write_part(draft: &mut Draft<'_>, part: &Part, at: &dyn Fn() -> String) -> Re
     Ok(match part {
         // Blank text is refused.
         Part::Text { text, .. } | Part::Refusal(text) if text.trim().is_empty() => None,
-        Part::Text { text, cache } => Some(with_cache(json!({"type": "text", "text": text}), cache.as_ref())),
+        Part::Text { text, cache, .. } => Some(with_cache(json!({"type": "text", "text": text}), cache.as_ref())),
         Part::Refusal(text) => Some(json!({"type": "text", "text": text})),
         Part::Image { source, detail, cache } => {
             if detail.as_ref().is_some_and(|detail| detail != "auto") {
@@ -172,6 +172,9 @@ fn write_part(draft: &mut Draft<'_>, part: &Part, at: &dyn Fn() -> String) -> Re
             let mut block = json!({"type": "document", "source": source});
             put(&mut block, "title", name.clone().map(Value::String));
             Some(with_cache(block, cache.as_ref()))
+        }
+        Part::Audio { .. } => {
+            return Err(RequestError::new(at(), "this provider takes no audio; send text, or name another model"));
         }
         Part::ToolCall(call) => Some(write_call(call, at)?),
         Part::ToolResult { id, parts, is_error, cache } => {
@@ -219,7 +222,7 @@ fn write_call(call: &ToolCall, at: &dyn Fn() -> String) -> Result<Value, Request
 fn write_result(draft: &mut Draft<'_>, parts: &[Part], at: &dyn Fn() -> String) -> Result<Option<Value>, RequestError> {
     Ok(match parts {
         [] => None,
-        [Part::Text { text, cache: None }] => Some(Value::String(text.clone())),
+        [Part::Text { text, cache: None, .. }] => Some(Value::String(text.clone())),
         parts => {
             let mut blocks = Vec::with_capacity(parts.len());
             for part in parts {

@@ -89,6 +89,7 @@ fn read_call(call: &Value, i: usize) -> Part {
         name: text(function, "name").unwrap_or_default().to_owned(),
         arguments: arguments(function.get("arguments")),
         cache: None,
+        signature: None,
     })
 }
 
@@ -146,6 +147,7 @@ fn write_choice(choice: &Choice, i: usize) -> Value {
             Part::Unknown { format: Format::OpenAiChat, value } => audio = given(value, "audio").cloned().or(audio),
             // Nothing that a client of this format has a place for.
             Part::Unknown { .. }
+            | Part::Audio { .. }
             | Part::Image { .. }
             | Part::Document { .. }
             | Part::ToolResult { .. }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 pub(super) fn read_content(content: &Value, at: &str) -> Result<Vec<Part>, RequestError> {
     match content {
         Value::Null => Ok(Vec::new()),
-        Value::String(text) => Ok(vec![Part::Text { text: text.clone(), cache: None }]),
+        Value::String(text) => Ok(vec![Part::Text { text: text.clone(), cache: None, citations: Vec::new() }]),
         Value::Array(parts) => {
             parts.iter().enumerate().map(|(i, part)| read_part(part, &format!("{at}[{i}]"))).collect()
         }
@@ -24,7 +24,7 @@ pub(super) fn read_content(content: &Value, at: &str) -> Result<Vec<Part>, Reque
 /// Reads one content part. A part of an unknown type is kept as it is.
 fn read_part(part: &Value, at: &str) -> Result<Part, RequestError> {
     if let Value::String(text) = part {
-        return Ok(Part::Text { text: text.clone(), cache: None });
+        return Ok(Part::Text { text: text.clone(), cache: None, citations: Vec::new() });
     }
     if !part.is_object() {
         return Err(RequestError::new(at, format!("found {}, expected a content part (an object)", kind_of(part))));
@@ -41,7 +41,7 @@ fn read_part(part: &Value, at: &str) -> Result<Part, RequestError> {
         None => Err(RequestError::new(format!("{at}.{name}"), "missing; expected a string")),
     };
     Ok(match kind {
-        "text" => Part::Text { text: string("text")?, cache },
+        "text" => Part::Text { text: string("text")?, cache, citations: Vec::new() },
         "refusal" => Part::Refusal(string("refusal")?),
         "image_url" => {
             let image = part.get("image_url").unwrap_or(&Value::Null);

@@ -358,6 +358,7 @@ fn assistant(message: &Value, content: Vec<Part>, i: usize, legacy: &mut Legacy)
             name: name.to_owned(),
             arguments: arguments(call.get("arguments")),
             cache: None,
+            signature: None,
         }));
     }
     Ok(parts)
@@ -384,5 +385,6 @@ fn tool_call(call: &Value, at: &str) -> Result<Part, RequestError> {
         name: name.to_owned(),
         arguments: arguments(function.get("arguments")),
         cache: None,
+        signature: None,
     }))
 }

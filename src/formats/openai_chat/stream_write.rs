@@ -108,7 +108,7 @@ impl WriteStream for StreamWriter {
                 self.delta(*choice, json!({"reasoning_content": text}), None, out);
             }
             StreamEvent::Refusal { choice, text } => self.delta(*choice, json!({"refusal": text}), None, out),
-            StreamEvent::ToolStart { choice, index, id, name } => {
+            StreamEvent::ToolStart { choice, index, id, name, .. } => {
                 self.calls.insert((*choice, *index), false);
                 let call = json!({
                     "index": index,
@@ -131,7 +131,10 @@ impl WriteStream for StreamWriter {
                 out.extend_from_slice(b"data: [DONE]\n\n");
             }
             // This format has no word for them.
-            StreamEvent::Signature { .. } | StreamEvent::RedactedThinking { .. } => {}
+            StreamEvent::Signature { .. }
+            | StreamEvent::RedactedThinking { .. }
+            | StreamEvent::Citation { .. }
+            | StreamEvent::Logprobs { .. } => {}
         }
     }
 }

@@ -18,7 +18,7 @@ fn outgoing(model: &str) -> Outgoing<'_> {
 }
 
 fn incoming() -> Incoming<'static> {
-    Incoming { model: "asked", id: "ex1", created: 7, counted: None, include_usage: true }
+    Incoming { model: "asked", id: "ex1", created: 7, counted: None, include_usage: true, request: None }
 }
 
 fn written(request: &ChatRequest, outgoing: &Outgoing<'_>) -> (Value, Vec<String>) {

@@ -23,10 +23,16 @@ fn answers_read() {
         "usage": {"input_tokens": 10, "cache_creation_input_tokens": 5, "cache_read_input_tokens": 100, "output_tokens": 7},
     });
     let answer = read_answer(body.to_string().as_bytes()).unwrap();
-    let call = ToolCall { id: "t".into(), name: "f".into(), arguments: r#"{"b":1,"a":2}"#.into(), cache: None };
+    let call = ToolCall {
+        id: "t".into(),
+        name: "f".into(),
+        arguments: r#"{"b":1,"a":2}"#.into(),
+        cache: None,
+        signature: None,
+    };
     let parts = vec![
         Part::Thinking { text: "hm".into(), signature: None },
-        Part::Text { text: "So".into(), cache: None },
+        Part::Text { text: "So".into(), cache: None, citations: Vec::new() },
         Part::Unknown { format: Format::AnthropicMessages, value: search },
         Part::ToolCall(call),
     ];
@@ -96,9 +102,15 @@ fn unusable_answers_are_errors() {
 #[test]
 fn answers_write() {
     let call = |arguments: &str| {
-        Part::ToolCall(ToolCall { id: "call_1".into(), name: "f".into(), arguments: arguments.into(), cache: None })
+        Part::ToolCall(ToolCall {
+            id: "call_1".into(),
+            name: "f".into(),
+            arguments: arguments.into(),
+            cache: None,
+            signature: None,
+        })
     };
-    let text = Part::Text { text: "Hi".into(), cache: None };
+    let text = Part::Text { text: "Hi".into(), cache: None, citations: Vec::new() };
     let end = Some(StopReason::End);
     let cases = [
         (vec![text.clone()], end.clone(), "end_turn", json!([{"type": "text", "text": "Hi"}])),

@@ -15,7 +15,7 @@ fn base(extra: Value) -> Value {
 }
 
 fn text(text: &str) -> Part {
-    Part::Text { text: text.into(), cache: None }
+    Part::Text { text: text.into(), cache: None, citations: Vec::new() }
 }
 
 fn message(role: Role, parts: Vec<Part>) -> Message {
@@ -23,7 +23,13 @@ fn message(role: Role, parts: Vec<Part>) -> Message {
 }
 
 fn call(id: &str, name: &str, arguments: &str) -> Part {
-    Part::ToolCall(ToolCall { id: id.into(), name: name.into(), arguments: arguments.into(), cache: None })
+    Part::ToolCall(ToolCall {
+        id: id.into(),
+        name: name.into(),
+        arguments: arguments.into(),
+        cache: None,
+        signature: None,
+    })
 }
 
 fn result(id: &str, answer: &str) -> Part {
@@ -164,10 +170,11 @@ fn everything_is_read() {
         ],
     });
     let request = read_request(&body).unwrap();
-    let kept = |text: &str| Part::Text { text: text.into(), cache: Some(cache.clone()) };
+    let kept = |text: &str| Part::Text { text: text.into(), cache: Some(cache.clone()), citations: Vec::new() };
     let document = |source, name: Option<&str>| Part::Document { source, name: name.map(str::to_owned), cache: None };
     let image = |source| Part::Image { source, detail: None, cache: None };
     let expected = ChatRequest {
+        for_provider: serde_json::Map::new(),
         source: Some(Format::AnthropicMessages),
         model: "claude-x".into(),
         messages: vec![

@@ -32,7 +32,7 @@ fn signature(signature: &str) -> StreamEvent {
 }
 
 fn tool(index: u64, id: &str) -> StreamEvent {
-    StreamEvent::ToolStart { choice: 0, index, id: id.into(), name: "f".into() }
+    StreamEvent::ToolStart { choice: 0, index, id: id.into(), name: "f".into(), signature: None }
 }
 
 fn arguments(index: u64, json: &str) -> StreamEvent {

@@ -211,7 +211,7 @@ impl Writer<'_> {
     /// A content part; nothing for reasoning, which this format does not send back.
     fn part(&mut self, part: &Part, at: &str) -> Result<Option<Value>, RequestError> {
         Ok(match part {
-            Part::Text { text, cache } => Some(write_text(text, self.cache(cache.as_ref()))),
+            Part::Text { text, cache, .. } => Some(write_text(text, self.cache(cache.as_ref()))),
             Part::Image { source, detail, cache } => {
                 self.cache(cache.as_ref());
                 Some(write_image(source, detail.as_deref(), at)?)
@@ -219,6 +219,9 @@ impl Writer<'_> {
             Part::Document { source, name, cache } => {
                 self.cache(cache.as_ref());
                 Some(write_document(source, name.as_deref(), self.native, at)?)
+            }
+            Part::Audio { format, data, .. } => {
+                Some(serde_json::json!({"type": "input_audio", "input_audio": {"data": data, "format": format}}))
             }
             Part::Refusal(text) => Some(write_text(text, None)),
             Part::Thinking { .. } | Part::RedactedThinking { .. } => {

@@ -104,7 +104,13 @@ impl Calls {
                 answer.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect();
             call.id = format!("call_{answer}_{choice}_{index}");
         }
-        out.push(StreamEvent::ToolStart { choice, index, id: call.id.clone(), name: call.name.clone() });
+        out.push(StreamEvent::ToolStart {
+            choice,
+            index,
+            id: call.id.clone(),
+            name: call.name.clone(),
+            signature: None,
+        });
     }
 
     /// The choice is over: calls that got no arguments begin now and have none.

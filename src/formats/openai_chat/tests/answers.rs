@@ -11,7 +11,7 @@ fn answer(message: Value, finish: &str) -> Answer {
 }
 
 fn text(text: &str) -> Part {
-    Part::Text { text: text.into(), cache: None }
+    Part::Text { text: text.into(), cache: None, citations: Vec::new() }
 }
 
 fn thinking(text: &str) -> Part {
@@ -19,7 +19,13 @@ fn thinking(text: &str) -> Part {
 }
 
 fn call(id: &str, arguments: &str) -> Part {
-    Part::ToolCall(ToolCall { id: id.into(), name: "f".into(), arguments: arguments.into(), cache: None })
+    Part::ToolCall(ToolCall {
+        id: id.into(),
+        name: "f".into(),
+        arguments: arguments.into(),
+        cache: None,
+        signature: None,
+    })
 }
 
 #[test]

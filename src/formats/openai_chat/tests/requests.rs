@@ -6,7 +6,7 @@ use crate::testing::test;
 use serde_json::{Value, json};
 
 fn text(text: &str) -> Part {
-    Part::Text { text: text.into(), cache: None }
+    Part::Text { text: text.into(), cache: None, citations: Vec::new() }
 }
 
 fn message(role: Role, parts: Vec<Part>) -> Message {
@@ -14,7 +14,13 @@ fn message(role: Role, parts: Vec<Part>) -> Message {
 }
 
 fn call(id: &str, name: &str, arguments: &str) -> Part {
-    Part::ToolCall(ToolCall { id: id.into(), name: name.into(), arguments: arguments.into(), cache: None })
+    Part::ToolCall(ToolCall {
+        id: id.into(),
+        name: name.into(),
+        arguments: arguments.into(),
+        cache: None,
+        signature: None,
+    })
 }
 
 fn result(id: &str, parts: Vec<Part>) -> Part {
@@ -139,7 +145,7 @@ fn messages_are_read() {
                         cache: None,
                     },
                     Part::Document { source: Source::FileId("file-1".into()), name: None, cache: None },
-                    Part::Text { text: "t".into(), cache: Some(json!({"type": "ephemeral"})) },
+                    Part::Text { text: "t".into(), cache: Some(json!({"type": "ephemeral"})), citations: Vec::new() },
                 ],
             )],
         ),
@@ -171,6 +177,7 @@ fn parameters_are_read() {
     let got = read_request(&body).unwrap();
     let custom = Tool { builtin: Some(json!({"type": "custom", "custom": {"name": "c"}})), ..tool("c") };
     let want = ChatRequest {
+        for_provider: serde_json::Map::new(),
         source: Some(Format::OpenAiChat),
         model: "gpt-x".into(),
         messages: vec![message(Role::User, vec![text("hi")])],
@@ -361,7 +368,11 @@ fn foreign(messages: Vec<Message>) -> ChatRequest {
 
 #[test]
 fn a_conversation_of_another_format_is_said_in_this_one() {
-    let cached = |words: &str| Part::Text { text: words.into(), cache: Some(json!({"type": "ephemeral"})) };
+    let cached = |words: &str| Part::Text {
+        text: words.into(),
+        cache: Some(json!({"type": "ephemeral"})),
+        citations: Vec::new(),
+    };
     let image = || Part::Image { source: png(), detail: None, cache: None };
     let image_json = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}});
     let failed = |parts| Part::ToolResult { id: "a".into(), parts, is_error: true, cache: None };

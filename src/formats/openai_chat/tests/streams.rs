@@ -32,7 +32,7 @@ fn text(text: &str) -> StreamEvent {
 }
 
 fn tool(index: u64, id: &str, name: &str) -> StreamEvent {
-    StreamEvent::ToolStart { choice: 0, index, id: id.into(), name: name.into() }
+    StreamEvent::ToolStart { choice: 0, index, id: id.into(), name: name.into(), signature: None }
 }
 
 fn args(index: u64, json: &str) -> StreamEvent {
@@ -304,7 +304,7 @@ fn several_choices_keep_apart() {
         [
             start(),
             text("a"),
-            StreamEvent::ToolStart { choice: 1, index: 0, id: "t".into(), name: "f".into() },
+            StreamEvent::ToolStart { choice: 1, index: 0, id: "t".into(), name: "f".into(), signature: None },
             StreamEvent::ToolArguments { choice: 1, index: 0, json: "{}".into() },
             finish(0, StopReason::Length),
             finish(1, StopReason::ToolCalls),
