@@ -1,5 +1,5 @@
 //! Golden vectors: what a request, answer, stream or error of one format is in the other. The cases are written by hand
-//! in `tests/golden/*.json`, one file per kind and direction; each file is an array of
+//! in `tests/golden/KIND_FROM_to_TO.json`; each file is an array of
 //!
 //! ```json
 //! {"name": "…", "from": "openai", "to": "anthropic", "kind": "request", "model": "…", "input": {}, "expected": {}, "dropped": []}
@@ -10,6 +10,7 @@
 //! - `answer`: `input` is a provider's body, `expected` the client's.
 //! - `stream`: both are arrays of events: the name (empty for none) and the data. The bytes are fed whole, and cut at
 //!   every place, with the same result. `include_usage: false` is a client that did not ask for usage.
+//! - `answer` and `stream` may give the client's own request as `client_request`, for formats whose answers repeat it.
 //! - `error`: `status` is the HTTP status.
 //!
 //! JSON is compared by value: the order of an object's members has no meaning.
@@ -22,6 +23,7 @@
     clippy::string_slice
 )]
 
+use conduit::formats::canonical::ChatRequest;
 use conduit::formats::{Format, Incoming, Outgoing, sse};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -36,6 +38,7 @@ struct Case {
     model: Option<String>,
     status: Option<u16>,
     include_usage: Option<bool>,
+    client_request: Option<Value>,
     input: Value,
     expected: Option<Value>,
     refused: Option<String>,
@@ -43,24 +46,33 @@ struct Case {
     dropped: Vec<String>,
 }
 
-const FILES: [(&str, &str); 8] = [
-    ("request openai to anthropic", include_str!("golden/request_openai_to_anthropic.json")),
-    ("request anthropic to openai", include_str!("golden/request_anthropic_to_openai.json")),
-    ("answer openai to anthropic", include_str!("golden/answer_openai_to_anthropic.json")),
-    ("answer anthropic to openai", include_str!("golden/answer_anthropic_to_openai.json")),
-    ("stream openai to anthropic", include_str!("golden/stream_openai_to_anthropic.json")),
-    ("stream anthropic to openai", include_str!("golden/stream_anthropic_to_openai.json")),
-    ("error openai to anthropic", include_str!("golden/error_openai_to_anthropic.json")),
-    ("error anthropic to openai", include_str!("golden/error_anthropic_to_openai.json")),
-];
+/// One test per file of `tests/golden`, named for it.
+macro_rules! cells {
+    ($($cell:ident)*) => {$(
+        #[test]
+        fn $cell() {
+            run(stringify!($cell), include_str!(concat!("golden/", stringify!($cell), ".json")));
+        }
+    )*};
+}
 
-fn run(cell: &str) {
-    let (_, text) = FILES.iter().find(|(name, _)| *name == cell).unwrap();
+cells! {
+    request_openai_to_anthropic
+    request_anthropic_to_openai
+    answer_openai_to_anthropic
+    answer_anthropic_to_openai
+    stream_openai_to_anthropic
+    stream_anthropic_to_openai
+    error_openai_to_anthropic
+    error_anthropic_to_openai
+}
+
+fn run(cell: &str, text: &str) {
     let cases: Vec<Case> = serde_json::from_str(text).unwrap();
     assert!(cases.len() > 1);
     let mut wrong = Vec::new();
     for case in &cases {
-        assert_eq!(format!("{} {} to {}", case.kind, case.from, case.to), cell, "{}", case.name);
+        assert_eq!(format!("{}_{}_to_{}", case.kind, case.from, case.to), cell, "{}", case.name);
         let found = match case.kind.as_str() {
             "request" => request(case),
             "answer" => answer(case),
@@ -82,14 +94,21 @@ fn run(cell: &str) {
 fn format(name: &str) -> Format {
     match name {
         "openai" => Format::OpenAiChat,
+        "responses" => Format::OpenAiResponses,
         "anthropic" => Format::AnthropicMessages,
+        "gemini" => Format::Gemini,
+        "bedrock" => Format::BedrockConverse,
         other => panic!("no format is called {other}"),
     }
 }
 
-fn incoming(case: &Case) -> Incoming<'_> {
+fn client_request(case: &Case) -> Option<ChatRequest> {
+    case.client_request.as_ref().map(|request| format(&case.to).read_request(request).unwrap())
+}
+
+fn incoming<'a>(case: &'a Case, request: Option<&'a ChatRequest>) -> Incoming<'a> {
     let include_usage = case.include_usage.unwrap_or(true);
-    Incoming { model: "asked-model", id: "x1", created: 1_700_000_000, counted: None, include_usage, request: None }
+    Incoming { model: "asked-model", id: "x1", created: 1_700_000_000, counted: None, include_usage, request }
 }
 
 fn parse(bytes: &[u8]) -> Value {
@@ -108,7 +127,8 @@ fn request(case: &Case) -> Value {
 
 fn answer(case: &Case) -> Value {
     let answer = format(&case.from).read_answer(case.input.to_string().as_bytes()).unwrap();
-    parse(&format(&case.to).write_answer(&answer, &incoming(case)))
+    let request = client_request(case);
+    parse(&format(&case.to).write_answer(&answer, &incoming(case, request.as_ref())))
 }
 
 fn error(case: &Case) -> Value {
@@ -158,7 +178,8 @@ fn stream(case: &Case) -> Value {
 fn translate(case: &Case, chunks: &[&[u8]]) -> Vec<u8> {
     let mut parser = sse::Parser::new(1 << 20);
     let mut reader = format(&case.from).stream_reader();
-    let mut writer = format(&case.to).stream_writer(&incoming(case));
+    let request = client_request(case);
+    let mut writer = format(&case.to).stream_writer(&incoming(case, request.as_ref()));
     let mut said = Vec::new();
     for chunk in chunks {
         parser.push(chunk, &mut |event| reader.event(&event, &mut said)).unwrap();
@@ -170,44 +191,4 @@ fn translate(case: &Case, chunks: &[&[u8]]) -> Vec<u8> {
         writer.write(event, &mut out);
     }
     out
-}
-
-#[test]
-fn requests_from_openai_to_anthropic() {
-    run("request openai to anthropic");
-}
-
-#[test]
-fn requests_from_anthropic_to_openai() {
-    run("request anthropic to openai");
-}
-
-#[test]
-fn answers_from_openai_to_anthropic() {
-    run("answer openai to anthropic");
-}
-
-#[test]
-fn answers_from_anthropic_to_openai() {
-    run("answer anthropic to openai");
-}
-
-#[test]
-fn streams_from_openai_to_anthropic() {
-    run("stream openai to anthropic");
-}
-
-#[test]
-fn streams_from_anthropic_to_openai() {
-    run("stream anthropic to openai");
-}
-
-#[test]
-fn errors_from_openai_to_anthropic() {
-    run("error openai to anthropic");
-}
-
-#[test]
-fn errors_from_anthropic_to_openai() {
-    run("error anthropic to openai");
 }
