@@ -16,6 +16,7 @@ pub mod bedrock_converse;
 pub mod canonical;
 pub mod eventstream;
 pub mod gemini;
+pub mod invoke;
 pub mod openai_chat;
 pub mod openai_responses;
 pub(crate) mod secrets;
