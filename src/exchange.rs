@@ -159,21 +159,24 @@ impl Exchange {
                 let error = ApiError::new(
                     404,
                     format!(
-                        "no such path: {path}. This gateway serves POST /v1/chat/completions, POST /v1/messages, \
-                         POST /v1/messages/count_tokens, GET /v1/models and what the default provider serves under /v1/"
+                        "no such path: {path}. This gateway serves POST /v1/chat/completions, POST /v1/responses, \
+                         POST /v1/messages, POST /v1/messages/count_tokens, POST /v1/embeddings, \
+                         POST /v1beta/models/{{model}}:generateContent, POST /model/{{model}}/converse, GET /v1/models \
+                         and what the default provider serves under /v1/"
                     ),
                 );
                 self.error(&error)
             }
-            Endpoint::Chat | Endpoint::Messages | Endpoint::CountTokens if ends => self.error(&ApiError::new(
-                400,
-                "the request has no body: expected a JSON object with `model` and `messages`",
-            )),
-            Endpoint::Chat | Endpoint::Messages | Endpoint::CountTokens => Step::Wait,
+            Endpoint::Generate { stream: true, .. } if !self.query.split('&').any(|pair| pair == "alt=sse") => self
+                .error(&ApiError::new(400, "this gateway streams server-sent events only: add `?alt=sse` to the path")),
             Endpoint::Other { .. } => {
                 let json = self.headers.get("content-type").is_some_and(|t| t.trim().starts_with("application/json"));
                 if json && !ends { Step::Wait } else { self.pass_through(None) }
             }
+            _ if ends => {
+                self.error(&ApiError::new(400, "the request has no body: expected a JSON object with what to answer"))
+            }
+            _ => Step::Wait,
         }
     }
 
@@ -208,7 +211,7 @@ impl Exchange {
             Endpoint::Other { .. } => return self.pass_through(json.get("model").and_then(Value::as_str)),
             _ => self.format.read_request(&json),
         };
-        let request = match read {
+        let mut request = match read {
             Ok(request) => request,
             Err(error) => {
                 self.model_asked = json.get("model").and_then(Value::as_str).map(str::to_owned);
@@ -216,6 +219,12 @@ impl Exchange {
             }
         };
         drop(json);
+        if let Endpoint::Generate { model, stream } | Endpoint::Converse { model, stream } = &self.endpoint {
+            request.model.clone_from(model);
+            request.stream = *stream;
+            request.include_usage = true;
+        }
+        outgoing::set_provider_parameters_apart(&mut request, &self.plan);
         self.model_asked = Some(request.model.clone());
         self.request = Some(request);
         self.route()

@@ -14,6 +14,7 @@ pub mod anthropic_messages;
 mod api_error;
 pub mod bedrock_converse;
 pub mod canonical;
+pub mod embeddings;
 pub mod eventstream;
 pub mod gemini;
 pub mod openai_chat;

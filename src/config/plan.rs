@@ -2,7 +2,7 @@
 
 use crate::cost::Price;
 use crate::host::Secret;
-use crate::providers::Spec;
+use crate::providers::{Auth, Settings, Spec};
 use crate::route::Rule;
 use crate::tokens::Tokenizer;
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,6 +81,10 @@ pub struct Provider {
     pub spec: &'static Spec,
     /// Where it is.
     pub url: Url,
+    /// What else the file says of it.
+    pub settings: Settings,
+    /// How it wants its credential.
+    pub auth: Auth,
     /// Its credential; `None` where the kind needs none and none is given.
     pub key: Option<Secret>,
     /// Whether `conduit mock` stands in for it, because its key is not set.

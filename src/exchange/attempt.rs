@@ -1,13 +1,14 @@
 //! One attempt at one provider: what it is sent, and what its answer is called in the client's format.
 
 use super::headers::{HeaderEdits, Headers};
-use super::outgoing::{request_head, write_body};
+use super::outgoing::{self, request_head, write_body};
 use super::stream::{Observer, Pipe};
-use super::{ANSWERED_HEADER, Endpoint, Exchange, Tried};
+use super::{ANSWERED_HEADER, Exchange, Tried};
 use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
 use crate::formats::{Format, Incoming, secrets};
 use crate::host::{Secret, Time};
+use crate::providers::{Body, Call};
 use crate::usage::Usage;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -36,6 +37,7 @@ pub enum AnswerHead {
 pub struct Attempt {
     exchange: Rc<RefCell<Exchange>>,
     target: Arc<Target>,
+    call: Call,
     number: usize,
     began: Time,
     answer: Answer,
@@ -76,7 +78,9 @@ impl Attempt {
             return Err(AttemptError { status: 503, body: borrowed.format.write_error(&error) });
         };
         borrowed.recount(&target);
-        let (edits, wants_body) = request_head(&mut borrowed, &target, provider, headers, now);
+        let call = outgoing::call(&borrowed, &target, provider)
+            .map_err(|error| AttemptError { status: error.status, body: borrowed.format.write_error(&error) })?;
+        let (edits, wants_body) = request_head(&mut borrowed, (&target, provider), &call, headers, now);
         let ledger = &mut borrowed.ledger;
         ledger.tried.push(Tried { target: target.name.clone(), status: None, began: now, took: None });
         ledger.usage = Usage::default();
@@ -87,7 +91,8 @@ impl Attempt {
         ledger.answered = Some(Arc::clone(&target));
         let number = ledger.tried.len().saturating_sub(1);
         drop(borrowed);
-        let attempt = Self { exchange: Rc::clone(exchange), target, number, began: now, answer: Answer::Pending };
+        let answer = Answer::Pending;
+        let attempt = Self { exchange: Rc::clone(exchange), target, call, number, began: now, answer };
         Ok((attempt, edits, wants_body))
     }
 
@@ -95,7 +100,7 @@ impl Attempt {
     pub fn request_body(&self, body: &[u8]) -> Result<Vec<u8>, AttemptError> {
         let mut exchange = self.exchange.borrow_mut();
         let client = exchange.format;
-        let written = write_body(&exchange, &self.target, body);
+        let written = write_body(&exchange, &self.target, &self.call, body);
         match written {
             Ok((body, dropped)) => {
                 exchange.ledger.dropped = dropped;
@@ -131,12 +136,12 @@ impl Attempt {
         }
         let key = key_of(&exchange, &self.target).cloned();
         let mut edits = answer_edits(headers, self.number, key.as_ref());
-        let spoken = self.provider_format(&exchange);
+        let spoken = self.spoken(exchange.format);
         let client = exchange.format;
         let content_type = headers.get("content-type").unwrap_or("").to_ascii_lowercase();
         let readable = headers.get("content-encoding").is_none_or(|e| e.eq_ignore_ascii_case("identity"));
         let events = content_type.starts_with("text/event-stream");
-        let ours = matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages);
+        let ours = exchange.endpoint.is_chat();
         if !ours && (!readable || ends) {
             self.answer = Answer::Observed(Box::new(Observer::blind()));
             return AnswerHead::Stream(edits);
@@ -191,7 +196,10 @@ impl Attempt {
             Answer::Whole { status, readable, edits } => (status, readable, edits),
             _ => return (HeaderEdits::default(), None),
         };
-        let whole = whole_answer(&mut exchange, &self.target, self.began, (status, readable), body);
+        let whole = {
+            let spoken = self.spoken(exchange.format);
+            whole_answer(&mut exchange, &self.target, spoken, self.began, (status, readable), body)
+        };
         let Whole { status: new_status, content_type, body } = whole;
         if new_status != status {
             edits.set(":status", new_status.to_string());
@@ -208,8 +216,12 @@ impl Attempt {
         (edits, body)
     }
 
-    fn provider_format(&self, exchange: &Exchange) -> Format {
-        exchange.plan.provider(self.target.provider).map_or(Format::OpenAiChat, |p| p.spec.format)
+    /// The format of the provider's answers; for what passes unread, that of its errors.
+    fn spoken(&self, client: Format) -> Format {
+        match self.call.body {
+            Body::Chat(format, _) => format,
+            Body::Embeddings(_) | Body::AsItIs => client,
+        }
     }
 }
 
@@ -270,14 +282,14 @@ const JSON: &str = "application/json";
 fn whole_answer(
     exchange: &mut Exchange,
     target: &Target,
+    spoken: Format,
     began: Time,
     (status, readable): (u16, bool),
     body: &[u8],
 ) -> Whole {
     let client = exchange.format;
-    let spoken = exchange.plan.provider(target.provider).map_or(client, |p| p.spec.format);
     let ok = (200..300).contains(&status);
-    let ours = matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages);
+    let ours = exchange.endpoint.is_chat();
     if ours && (300..400).contains(&status) {
         // Followed by the client it would lead around the gateway.
         let error = ApiError::new(
