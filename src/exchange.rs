@@ -9,6 +9,7 @@ mod answer;
 mod attempt;
 mod decide;
 mod endpoint;
+mod frames;
 mod headers;
 mod ledger;
 mod listing;
@@ -222,8 +223,8 @@ impl Exchange {
         if let Endpoint::Generate { model, stream } | Endpoint::Converse { model, stream } = &self.endpoint {
             request.model.clone_from(model);
             request.stream = *stream;
-            request.include_usage = true;
         }
+        request.include_usage |= self.format != Format::OpenAiChat;
         outgoing::set_provider_parameters_apart(&mut request, &self.plan);
         self.model_asked = Some(request.model.clone());
         self.request = Some(request);

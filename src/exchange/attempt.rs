@@ -1,5 +1,6 @@
 //! One attempt at one provider: what it is sent, and what its answer is called in the client's format.
 
+use super::frames::Framing;
 use super::headers::{HeaderEdits, Headers};
 use super::outgoing::{self, request_head, write_body};
 use super::stream::{Observer, Pipe};
@@ -8,7 +9,7 @@ use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
 use crate::formats::{Format, Incoming, secrets};
 use crate::host::{Secret, Time};
-use crate::providers::{Body, Call};
+use crate::providers::{Body, Call, Envelope};
 use crate::usage::Usage;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -140,7 +141,8 @@ impl Attempt {
         let client = exchange.format;
         let content_type = headers.get("content-type").unwrap_or("").to_ascii_lowercase();
         let readable = headers.get("content-encoding").is_none_or(|e| e.eq_ignore_ascii_case("identity"));
-        let events = content_type.starts_with("text/event-stream");
+        let framing = framing(&content_type, self.call.body);
+        let events = framing.is_some();
         let ours = exchange.endpoint.is_chat();
         if !ours && (!readable || ends) {
             self.answer = Answer::Observed(Box::new(Observer::blind()));
@@ -153,22 +155,17 @@ impl Attempt {
                 return AnswerHead::Hold;
             }
             exchange.ledger.streamed = events;
-            self.answer = Answer::Observed(Box::new(Observer::new(events)));
+            self.answer = Answer::Observed(Box::new(Observer::new(framing == Some(Framing::Sse))));
             return AnswerHead::Stream(edits);
         }
         let stream = exchange.request.as_ref().is_some_and(|r| r.stream);
         // A stream that is over with its headers is held like any empty answer, so that the next target is tried.
-        if readable && stream && events && !ends && (200..300).contains(&status) {
+        let framing = framing.filter(|_| readable && stream && !ends && (200..300).contains(&status));
+        if let Some(framing) = framing {
             exchange.ledger.streamed = true;
-            let incoming = incoming(&exchange, &self.target, self.began);
-            let hide_usage = !incoming.include_usage;
-            let pipe = if spoken == client {
-                Pipe::same(client, &incoming, hide_usage)
-            } else {
-                Pipe::translate(spoken, client, &incoming)
-            };
+            let pipe = Pipe::new(spoken, framing, client, &incoming(&exchange, &self.target, self.began));
             edits.remove("content-length");
-            edits.set("content-type", "text/event-stream; charset=utf-8".into());
+            edits.set("content-type", stream_type(client).into());
             self.answer = Answer::Stream(Box::new(pipe.withholding(key)));
             return AnswerHead::Stream(edits);
         }
@@ -222,6 +219,26 @@ impl Attempt {
             Body::Chat(format, _) => format,
             Body::Embeddings(_) | Body::AsItIs => client,
         }
+    }
+}
+
+/// How the events of an answer of that content type stand in it; `None`: it is no event stream.
+fn framing(content_type: &str, asked: Body) -> Option<Framing> {
+    if content_type.starts_with("text/event-stream") {
+        return Some(Framing::Sse);
+    }
+    let invoked = matches!(asked, Body::Chat(_, Envelope::Invoke));
+    content_type.starts_with("application/vnd.amazon.eventstream").then_some(match invoked {
+        true => Framing::Chunks,
+        false => Framing::EventStream,
+    })
+}
+
+/// The content type of a client's stream.
+fn stream_type(client: Format) -> &'static str {
+    match client {
+        Format::BedrockConverse => "application/vnd.amazon.eventstream",
+        _ => "text/event-stream; charset=utf-8",
     }
 }
 
@@ -364,7 +381,7 @@ fn whole_answer(
         for event in super::stream::events_of(&answer) {
             writer.write(&event, &mut out);
         }
-        return Whole { status, content_type: "text/event-stream; charset=utf-8", body: Some(out) };
+        return Whole { status, content_type: stream_type(client), body: Some(out) };
     }
     let body = client.write_answer(&answer, &incoming);
     Whole { status, content_type: JSON, body: Some(body) }
