@@ -14,6 +14,7 @@ mod headers;
 mod ledger;
 mod listing;
 mod outgoing;
+mod preview;
 mod stream;
 
 pub use answer::AnswerEdits;
@@ -22,6 +23,7 @@ pub use decide::decide;
 pub use endpoint::Endpoint;
 pub use headers::{HeaderEdits, Headers};
 pub use ledger::{Ledger, Tried};
+pub use preview::Preview;
 
 use crate::admit::{self, Caller};
 use crate::config::{Plan, Target};
