@@ -88,6 +88,8 @@ pub struct Exchange {
     caller: Caller,
     began: Time,
     request: Option<ChatRequest>,
+    /// The body for the first target, by its name, and what was dropped of it.
+    prepared: Option<(String, (Vec<u8>, Vec<String>))>,
     model_asked: Option<String>,
     counted: Option<Count>,
     decision: Option<Decision>,
@@ -116,6 +118,7 @@ impl Exchange {
             id,
             began: now,
             request: None,
+            prepared: None,
             model_asked: None,
             counted: None,
             decision: None,
@@ -246,9 +249,44 @@ impl Exchange {
         if self.endpoint == Endpoint::CountTokens {
             return self.count_tokens(decision, count);
         }
+        let decision = match self.prepare(decision) {
+            Ok(decision) => decision,
+            Err(error) => return self.error(&error),
+        };
         let step = self.forward(&decision);
         self.decision = Some(decision);
         step
+    }
+
+    /// Translates the request for its first target. One that cannot be asked this leaves the place to the next; where
+    /// none can, the first one's reason is the answer.
+    fn prepare(&mut self, mut decision: Decision) -> Result<Decision, ApiError> {
+        let mut refused = None;
+        while let Some(target) = decision.targets.first().cloned() {
+            let error = match self.written_for(&target) {
+                Ok(written) => {
+                    self.prepared = written.map(|written| (target.name.clone(), written));
+                    return Ok(decision);
+                }
+                Err(error) => error,
+            };
+            let rest = decision.targets.get(1..).unwrap_or_default().to_vec();
+            let cluster = self.plan.cluster_of(&rest).filter(|_| !rest.is_empty()).map(str::to_owned);
+            decision.rejected.push(format!("{}: {}", target.name, error.message));
+            let first = refused.get_or_insert(error);
+            match cluster {
+                Some(cluster) => decision = Decision { targets: rest, cluster, ..decision },
+                None => return Err(first.clone()),
+            }
+        }
+        Ok(decision)
+    }
+
+    /// The body for a target, where it is translated.
+    fn written_for(&self, target: &Target) -> Result<Option<(Vec<u8>, Vec<String>)>, ApiError> {
+        let Some(provider) = self.plan.provider(target.provider) else { return Ok(None) };
+        let call = outgoing::call(self, target, provider)?;
+        outgoing::translate(self, target, provider, &call).transpose()
     }
 
     /// A provider that speaks the client's format counts best; for any other the gateway's own count is the answer.

@@ -175,6 +175,16 @@ impl Plan {
         self.chains.get(id.0)
     }
 
+    /// The cluster that tries these targets in their order, where there is one.
+    pub fn cluster_of(&self, targets: &[Arc<Target>]) -> Option<&str> {
+        if let [only] = targets {
+            return self.provider(only.provider).map(|provider| provider.cluster.as_str());
+        }
+        let names = |targets: &[Arc<Target>]| targets.iter().map(|target| target.name.clone()).collect::<Vec<_>>();
+        let wanted = names(targets);
+        self.chains.iter().find(|chain| names(&chain.targets) == wanted).map(|chain| chain.cluster.as_str())
+    }
+
     /// The alias of that name.
     pub fn alias(&self, name: &str) -> Option<ChainId> {
         self.aliases.iter().find(|(alias, _)| alias == name).map(|(_, chain)| *chain)

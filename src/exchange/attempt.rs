@@ -101,7 +101,11 @@ impl Attempt {
     pub fn request_body(&self, body: &[u8]) -> Result<Vec<u8>, AttemptError> {
         let mut exchange = self.exchange.borrow_mut();
         let client = exchange.format;
-        let written = write_body(&exchange, &self.target, &self.call, body);
+        let prepared = exchange.prepared.take().filter(|(name, _)| *name == self.target.name);
+        let written = match prepared {
+            Some((_, written)) => Ok(written),
+            None => write_body(&exchange, &self.target, &self.call, body),
+        };
         match written {
             Ok((body, dropped)) => {
                 exchange.ledger.dropped = dropped;

@@ -131,26 +131,33 @@ pub(super) fn write_body(
     let Some(provider) = exchange.plan.provider(target.provider) else {
         return Err(ApiError::new(500, "the gateway lost the provider"));
     };
-    let request = exchange.request.as_ref();
-    match (call.body, request) {
-        (Body::Chat(format, envelope), Some(request))
-            if format != exchange.format || carries_foreign(request, format) =>
-        {
-            let (body, dropped) = translated(request, format, target, provider)?;
-            Ok((enveloped(exchange, envelope, body)?, dropped))
-        }
-        (Body::Chat(format, envelope), _) => {
-            let (body, dropped) = edited(exchange, target, provider, format, envelope, body)?;
-            Ok((enveloped(exchange, envelope, body)?, dropped))
-        }
-        (Body::Embeddings(_) | Body::AsItIs, _) => {
-            let mut edits = Vec::new();
-            if exchange.model_asked.as_deref() != Some(target.model.as_str()) {
-                edits.push(Edit::Set("model", Value::from(target.model.as_str()).to_string()));
-            }
-            Ok((splice::edit(body, &edits).map_err(|_| no_object())?, Vec::new()))
-        }
+    if let Some(translated) = translate(exchange, target, provider, call) {
+        return translated;
     }
+    if let Body::Chat(format, envelope) = call.body {
+        let (body, dropped) = edited(exchange, target, provider, format, envelope, body)?;
+        return Ok((enveloped(exchange, envelope, body)?, dropped));
+    }
+    let mut edits = Vec::new();
+    if exchange.model_asked.as_deref() != Some(target.model.as_str()) {
+        edits.push(Edit::Set("model", Value::from(target.model.as_str()).to_string()));
+    }
+    Ok((splice::edit(body, &edits).map_err(|_| no_object())?, Vec::new()))
+}
+
+/// The body for a provider that does not take the client's own, and what was dropped of it.
+pub(super) fn translate(
+    exchange: &Exchange,
+    target: &Target,
+    provider: &Provider,
+    call: &Call,
+) -> Option<Result<(Vec<u8>, Vec<String>), ApiError>> {
+    let (Body::Chat(format, envelope), Some(request)) = (call.body, &exchange.request) else { return None };
+    if format == exchange.format && !carries_foreign(request, format) {
+        return None;
+    }
+    let written = translated(request, format, target, provider);
+    Some(written.and_then(|(body, dropped)| Ok((enveloped(exchange, envelope, body)?, dropped))))
 }
 
 fn no_object() -> ApiError {
