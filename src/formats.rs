@@ -15,6 +15,7 @@ mod api_error;
 pub mod bedrock_converse;
 pub mod canonical;
 pub mod embeddings;
+pub mod events;
 pub mod eventstream;
 pub mod gemini;
 pub mod openai_chat;

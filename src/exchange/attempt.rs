@@ -382,7 +382,7 @@ fn whole_answer(
         // The provider ignored `stream`; the client still gets the stream that it asked for.
         let mut writer = client.stream_writer(&incoming);
         let mut out = Vec::new();
-        for event in super::stream::events_of(&answer) {
+        for event in crate::formats::events::events_of(&answer) {
             writer.write(&event, &mut out);
         }
         return Whole { status, content_type: stream_type(client), body: Some(out) };
@@ -408,7 +408,7 @@ fn said(format: Format, body: &[u8]) -> String {
 
 fn text_of(answer: &crate::formats::canonical::Answer) -> String {
     let mut text = String::new();
-    for event in super::stream::events_of(answer) {
+    for event in crate::formats::events::events_of(answer) {
         match event {
             StreamEvent::Text { text: more, .. }
             | StreamEvent::Thinking { text: more, .. }
