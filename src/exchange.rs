@@ -9,10 +9,12 @@ mod answer;
 mod attempt;
 mod decide;
 mod endpoint;
+mod frames;
 mod headers;
 mod ledger;
 mod listing;
 mod outgoing;
+mod preview;
 mod stream;
 
 pub use answer::AnswerEdits;
@@ -21,6 +23,7 @@ pub use decide::decide;
 pub use endpoint::Endpoint;
 pub use headers::{HeaderEdits, Headers};
 pub use ledger::{Ledger, Tried};
+pub use preview::Preview;
 
 use crate::admit::{self, Caller};
 use crate::config::{Plan, Target};
@@ -85,6 +88,8 @@ pub struct Exchange {
     caller: Caller,
     began: Time,
     request: Option<ChatRequest>,
+    /// The body for the first target, by its name, and what was dropped of it.
+    prepared: Option<(String, (Vec<u8>, Vec<String>))>,
     model_asked: Option<String>,
     counted: Option<Count>,
     decision: Option<Decision>,
@@ -113,6 +118,7 @@ impl Exchange {
             id,
             began: now,
             request: None,
+            prepared: None,
             model_asked: None,
             counted: None,
             decision: None,
@@ -159,21 +165,24 @@ impl Exchange {
                 let error = ApiError::new(
                     404,
                     format!(
-                        "no such path: {path}. This gateway serves POST /v1/chat/completions, POST /v1/messages, \
-                         POST /v1/messages/count_tokens, GET /v1/models and what the default provider serves under /v1/"
+                        "no such path: {path}. This gateway serves POST /v1/chat/completions, POST /v1/responses, \
+                         POST /v1/messages, POST /v1/messages/count_tokens, POST /v1/embeddings, \
+                         POST /v1beta/models/{{model}}:generateContent, POST /model/{{model}}/converse, GET /v1/models \
+                         and what the default provider serves under /v1/"
                     ),
                 );
                 self.error(&error)
             }
-            Endpoint::Chat | Endpoint::Messages | Endpoint::CountTokens if ends => self.error(&ApiError::new(
-                400,
-                "the request has no body: expected a JSON object with `model` and `messages`",
-            )),
-            Endpoint::Chat | Endpoint::Messages | Endpoint::CountTokens => Step::Wait,
+            Endpoint::Generate { stream: true, .. } if !self.query.split('&').any(|pair| pair == "alt=sse") => self
+                .error(&ApiError::new(400, "this gateway streams server-sent events only: add `?alt=sse` to the path")),
             Endpoint::Other { .. } => {
                 let json = self.headers.get("content-type").is_some_and(|t| t.trim().starts_with("application/json"));
                 if json && !ends { Step::Wait } else { self.pass_through(None) }
             }
+            _ if ends => {
+                self.error(&ApiError::new(400, "the request has no body: expected a JSON object with what to answer"))
+            }
+            _ => Step::Wait,
         }
     }
 
@@ -208,7 +217,7 @@ impl Exchange {
             Endpoint::Other { .. } => return self.pass_through(json.get("model").and_then(Value::as_str)),
             _ => self.format.read_request(&json),
         };
-        let request = match read {
+        let mut request = match read {
             Ok(request) => request,
             Err(error) => {
                 self.model_asked = json.get("model").and_then(Value::as_str).map(str::to_owned);
@@ -216,6 +225,12 @@ impl Exchange {
             }
         };
         drop(json);
+        if let Endpoint::Generate { model, stream } | Endpoint::Converse { model, stream } = &self.endpoint {
+            request.model.clone_from(model);
+            request.stream = *stream;
+        }
+        request.include_usage |= self.format != Format::OpenAiChat;
+        outgoing::set_provider_parameters_apart(&mut request, &self.plan);
         self.model_asked = Some(request.model.clone());
         self.request = Some(request);
         self.route()
@@ -234,9 +249,44 @@ impl Exchange {
         if self.endpoint == Endpoint::CountTokens {
             return self.count_tokens(decision, count);
         }
+        let decision = match self.prepare(decision) {
+            Ok(decision) => decision,
+            Err(error) => return self.error(&error),
+        };
         let step = self.forward(&decision);
         self.decision = Some(decision);
         step
+    }
+
+    /// Translates the request for its first target. One that cannot be asked this leaves the place to the next; where
+    /// none can, the first one's reason is the answer.
+    fn prepare(&mut self, mut decision: Decision) -> Result<Decision, ApiError> {
+        let mut refused = None;
+        while let Some(target) = decision.targets.first().cloned() {
+            let error = match self.written_for(&target) {
+                Ok(written) => {
+                    self.prepared = written.map(|written| (target.name.clone(), written));
+                    return Ok(decision);
+                }
+                Err(error) => error,
+            };
+            let rest = decision.targets.get(1..).unwrap_or_default().to_vec();
+            let cluster = self.plan.cluster_of(&rest).filter(|_| !rest.is_empty()).map(str::to_owned);
+            decision.rejected.push(format!("{}: {}", target.name, error.message));
+            let first = refused.get_or_insert(error);
+            match cluster {
+                Some(cluster) => decision = Decision { targets: rest, cluster, ..decision },
+                None => return Err(first.clone()),
+            }
+        }
+        Ok(decision)
+    }
+
+    /// The body for a target, where it is translated.
+    fn written_for(&self, target: &Target) -> Result<Option<(Vec<u8>, Vec<String>)>, ApiError> {
+        let Some(provider) = self.plan.provider(target.provider) else { return Ok(None) };
+        let call = outgoing::call(self, target, provider)?;
+        outgoing::translate(self, target, provider, &call).transpose()
     }
 
     /// A provider that speaks the client's format counts best; for any other the gateway's own count is the answer.

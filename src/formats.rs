@@ -14,6 +14,8 @@ pub mod anthropic_messages;
 mod api_error;
 pub mod bedrock_converse;
 pub mod canonical;
+pub mod embeddings;
+pub mod events;
 pub mod eventstream;
 pub mod gemini;
 pub mod invoke;

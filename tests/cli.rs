@@ -176,3 +176,25 @@ fn completions_know_the_verbs() {
         assert!(ran.code == 0 && ran.out.contains("completions") && ran.out.contains("explain"), "{shell}");
     }
 }
+
+#[test]
+fn explain_shows_the_request_of_any_target() {
+    let (folder, ..) = folder();
+    let here = folder.path();
+    let body = r#"{"model": "smart", "messages": [{"role": "user", "content": "Hi"}], "seed": 4, "n": 1}"#;
+    std::fs::write(here.join("request.json"), body).unwrap();
+    let explain = |more: &[&str]| conduit(here, KEY, &[&["explain", "conduit.yaml", "request.json"], more].concat());
+    let ran = explain(&["--show-request", "openai/gpt-4o-mini"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    for part in
+        ["POST https://api.openai.com/v1/chat/completions\n", "authorization: <secret>\n", "\"model\": \"gpt-4o-mini\""]
+    {
+        assert!(ran.out.contains(part), "{part}: {}", ran.out);
+    }
+    assert!(!ran.out.contains("sk-test"), "a secret was printed: {}", ran.out);
+    let both = explain(&["--show-request"]).out;
+    assert!(both.contains("\nopenai/gpt-4o\nPOST ") && both.contains("\nhouse/llama\nPOST "), "{both}");
+    let unknown = explain(&["--show-request", "nobody/x"]);
+    assert_eq!(unknown.code, 1);
+    assert!(unknown.err.contains("nobody/x") && unknown.err.contains("openai, house"), "{}", unknown.err);
+}

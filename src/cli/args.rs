@@ -154,9 +154,16 @@ pub(super) struct Explain {
     /// A request header, NAME:VALUE; may be repeated.
     #[arg(long = "header", value_name = "NAME:VALUE", value_parser = header)]
     pub headers: Vec<(String, String)>,
-    /// The endpoint that the request is sent to, `chat` or `messages`; told from the request where not given.
-    #[arg(long, value_name = "ENDPOINT", value_parser = ["chat", "messages"])]
+    /// The endpoint that the request is sent to; told from the request where not given.
+    #[arg(long, value_name = "ENDPOINT", value_parser = ["chat", "responses", "messages", "generate_content", "converse"])]
     pub endpoint: Option<String>,
+    /// The model that is asked for, where the body does not say it (`generate_content` and `converse` say it in the path).
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// Show the request that this target (PROVIDER/MODEL or an alias) would be sent: URL, headers, body, and what is
+    /// dropped. Without a value: each target that the request would be routed to.
+    #[arg(long, value_name = "TARGET", num_args = 0..=1, default_missing_value = "")]
+    pub show_request: Option<String>,
 }
 
 #[derive(Debug, Args)]

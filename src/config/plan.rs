@@ -2,7 +2,7 @@
 
 use crate::cost::Price;
 use crate::host::Secret;
-use crate::providers::Spec;
+use crate::providers::{Auth, Settings, Spec};
 use crate::route::Rule;
 use crate::tokens::Tokenizer;
 use std::collections::{BTreeMap, BTreeSet};
@@ -81,6 +81,10 @@ pub struct Provider {
     pub spec: &'static Spec,
     /// Where it is.
     pub url: Url,
+    /// What else the file says of it.
+    pub settings: Settings,
+    /// How it wants its credential.
+    pub auth: Auth,
     /// Its credential; `None` where the kind needs none and none is given.
     pub key: Option<Secret>,
     /// Whether `conduit mock` stands in for it, because its key is not set.
@@ -169,6 +173,16 @@ impl Plan {
     /// The chain at `id`.
     pub fn chain(&self, id: ChainId) -> Option<&Chain> {
         self.chains.get(id.0)
+    }
+
+    /// The cluster that tries these targets in their order, where there is one.
+    pub fn cluster_of(&self, targets: &[Arc<Target>]) -> Option<&str> {
+        if let [only] = targets {
+            return self.provider(only.provider).map(|provider| provider.cluster.as_str());
+        }
+        let names = |targets: &[Arc<Target>]| targets.iter().map(|target| target.name.clone()).collect::<Vec<_>>();
+        let wanted = names(targets);
+        self.chains.iter().find(|chain| names(&chain.targets) == wanted).map(|chain| chain.cluster.as_str())
     }
 
     /// The alias of that name.

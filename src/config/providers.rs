@@ -4,7 +4,7 @@ use super::read::{Cursor, Entry, near, one_of, short};
 use super::scalars::{Piece, is_variable, pieces, url};
 use super::{Address, Plan, Provider, Url};
 use crate::host::{Env, Secret};
-use crate::providers::{REGISTRY, Spec, spec};
+use crate::providers::{REGISTRY, Settings, Spec, spec};
 
 /// Reads the providers. One that cannot be used keeps its name, so that what names it is not a second mistake.
 pub(super) fn read(providers: &Cursor<'_>, plan: &mut Plan, env: &dyn Env) -> Vec<(String, Option<Provider>)> {
@@ -64,7 +64,9 @@ fn read_one(entry: &Entry<'_>, plan: &mut Plan, env: &dyn Env) -> Option<Provide
         _ => (found_url, key),
     };
     let cluster = format!("conduit.provider.{}", entry.name);
-    Some(Provider { name: entry.name.to_owned(), spec: spec?, url: url?, key, mocked, cluster })
+    let spec = spec?;
+    let settings = Settings::default();
+    Some(Provider { name: entry.name.to_owned(), spec, url: url?, settings, auth: spec.auth, key, mocked, cluster })
 }
 
 fn kinds() -> Vec<&'static str> {

@@ -158,10 +158,13 @@ impl<'a, 'p> Chains<'a, 'p> {
         Some(self.chain(targets))
     }
 
+    /// The chain of these targets, and one for each of its ends: a request that the first targets cannot be asked goes
+    /// to the rest.
     fn chain(&mut self, targets: Vec<Arc<Target>>) -> ChainId {
+        let rest = targets.get(1..).unwrap_or_default().to_vec();
         let next = ChainId(self.plan.chains.len());
-        match self.by_names.entry(targets.iter().map(|target| target.name.clone()).collect()) {
-            btree_map::Entry::Occupied(known) => *known.get(),
+        let id = match self.by_names.entry(targets.iter().map(|target| target.name.clone()).collect()) {
+            btree_map::Entry::Occupied(known) => return *known.get(),
             btree_map::Entry::Vacant(new) => {
                 let cluster = match targets.as_slice() {
                     [only] => self.plan.provider(only.provider).map(|provider| provider.cluster.clone()),
@@ -171,7 +174,11 @@ impl<'a, 'p> Chains<'a, 'p> {
                 self.plan.chains.push(Chain { targets, cluster });
                 *new.insert(next)
             }
+        };
+        if !rest.is_empty() {
+            self.chain(rest);
         }
+        id
     }
 
     fn expand(&mut self, cursor: &Cursor<'a>, depth: usize) -> Option<Vec<Arc<Target>>> {

@@ -34,7 +34,7 @@ impl Exchange {
             self.local_failure = true;
             let error = if self.decision.is_some() { self.unreachable(status) } else { incomplete(status) };
             body = Some(self.put_error(&error, &mut edits));
-        } else if ends && self.replied.is_none() && matches!(self.endpoint, Endpoint::Chat | Endpoint::Messages) {
+        } else if ends && self.replied.is_none() && self.endpoint.is_chat() {
             // The upstream role has made a 502 of an empty 2xx already, so that the next target could be tried.
             let from = self.ledger.answered.as_ref().map_or("the provider", |target| target.name.as_str());
             let message = format!("{from} answered without a body (status {status})");

@@ -1,13 +1,15 @@
 //! One attempt at one provider: what it is sent, and what its answer is called in the client's format.
 
+use super::frames::Framing;
 use super::headers::{HeaderEdits, Headers};
-use super::outgoing::{request_head, write_body};
+use super::outgoing::{self, request_head, write_body};
 use super::stream::{Observer, Pipe};
-use super::{ANSWERED_HEADER, Endpoint, Exchange, Tried};
+use super::{ANSWERED_HEADER, Exchange, Tried};
 use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
 use crate::formats::{Format, Incoming, secrets};
 use crate::host::{Secret, Time};
+use crate::providers::{Body, Call, Envelope};
 use crate::usage::Usage;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -36,6 +38,7 @@ pub enum AnswerHead {
 pub struct Attempt {
     exchange: Rc<RefCell<Exchange>>,
     target: Arc<Target>,
+    call: Call,
     number: usize,
     began: Time,
     answer: Answer,
@@ -76,7 +79,9 @@ impl Attempt {
             return Err(AttemptError { status: 503, body: borrowed.format.write_error(&error) });
         };
         borrowed.recount(&target);
-        let (edits, wants_body) = request_head(&mut borrowed, &target, provider, headers, now);
+        let call = outgoing::call(&borrowed, &target, provider)
+            .map_err(|error| AttemptError { status: error.status, body: borrowed.format.write_error(&error) })?;
+        let (edits, wants_body) = request_head(&mut borrowed, (&target, provider), &call, headers, now);
         let ledger = &mut borrowed.ledger;
         ledger.tried.push(Tried { target: target.name.clone(), status: None, began: now, took: None });
         ledger.usage = Usage::default();
@@ -87,7 +92,8 @@ impl Attempt {
         ledger.answered = Some(Arc::clone(&target));
         let number = ledger.tried.len().saturating_sub(1);
         drop(borrowed);
-        let attempt = Self { exchange: Rc::clone(exchange), target, number, began: now, answer: Answer::Pending };
+        let answer = Answer::Pending;
+        let attempt = Self { exchange: Rc::clone(exchange), target, call, number, began: now, answer };
         Ok((attempt, edits, wants_body))
     }
 
@@ -95,7 +101,11 @@ impl Attempt {
     pub fn request_body(&self, body: &[u8]) -> Result<Vec<u8>, AttemptError> {
         let mut exchange = self.exchange.borrow_mut();
         let client = exchange.format;
-        let written = write_body(&exchange, &self.target, body);
+        let prepared = exchange.prepared.take().filter(|(name, _)| *name == self.target.name);
+        let written = match prepared {
+            Some((_, written)) => Ok(written),
+            None => write_body(&exchange, &self.target, &self.call, body),
+        };
         match written {
             Ok((body, dropped)) => {
                 exchange.ledger.dropped = dropped;
@@ -131,12 +141,13 @@ impl Attempt {
         }
         let key = key_of(&exchange, &self.target).cloned();
         let mut edits = answer_edits(headers, self.number, key.as_ref());
-        let spoken = self.provider_format(&exchange);
+        let spoken = self.spoken(exchange.format);
         let client = exchange.format;
         let content_type = headers.get("content-type").unwrap_or("").to_ascii_lowercase();
         let readable = headers.get("content-encoding").is_none_or(|e| e.eq_ignore_ascii_case("identity"));
-        let events = content_type.starts_with("text/event-stream");
-        let ours = matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages);
+        let framing = framing(&content_type, self.call.body);
+        let events = framing.is_some();
+        let ours = exchange.endpoint.is_chat();
         if !ours && (!readable || ends) {
             self.answer = Answer::Observed(Box::new(Observer::blind()));
             return AnswerHead::Stream(edits);
@@ -148,22 +159,17 @@ impl Attempt {
                 return AnswerHead::Hold;
             }
             exchange.ledger.streamed = events;
-            self.answer = Answer::Observed(Box::new(Observer::new(events)));
+            self.answer = Answer::Observed(Box::new(Observer::new(framing == Some(Framing::Sse))));
             return AnswerHead::Stream(edits);
         }
         let stream = exchange.request.as_ref().is_some_and(|r| r.stream);
         // A stream that is over with its headers is held like any empty answer, so that the next target is tried.
-        if readable && stream && events && !ends && (200..300).contains(&status) {
+        let framing = framing.filter(|_| readable && stream && !ends && (200..300).contains(&status));
+        if let Some(framing) = framing {
             exchange.ledger.streamed = true;
-            let incoming = incoming(&exchange, &self.target, self.began);
-            let hide_usage = !incoming.include_usage;
-            let pipe = if spoken == client {
-                Pipe::same(client, &incoming, hide_usage)
-            } else {
-                Pipe::translate(spoken, client, &incoming)
-            };
+            let pipe = Pipe::new(spoken, framing, client, &incoming(&exchange, &self.target, self.began));
             edits.remove("content-length");
-            edits.set("content-type", "text/event-stream; charset=utf-8".into());
+            edits.set("content-type", stream_type(client).into());
             self.answer = Answer::Stream(Box::new(pipe.withholding(key)));
             return AnswerHead::Stream(edits);
         }
@@ -191,7 +197,10 @@ impl Attempt {
             Answer::Whole { status, readable, edits } => (status, readable, edits),
             _ => return (HeaderEdits::default(), None),
         };
-        let whole = whole_answer(&mut exchange, &self.target, self.began, (status, readable), body);
+        let whole = {
+            let spoken = self.spoken(exchange.format);
+            whole_answer(&mut exchange, &self.target, spoken, self.began, (status, readable), body)
+        };
         let Whole { status: new_status, content_type, body } = whole;
         if new_status != status {
             edits.set(":status", new_status.to_string());
@@ -208,8 +217,32 @@ impl Attempt {
         (edits, body)
     }
 
-    fn provider_format(&self, exchange: &Exchange) -> Format {
-        exchange.plan.provider(self.target.provider).map_or(Format::OpenAiChat, |p| p.spec.format)
+    /// The format of the provider's answers; for what passes unread, that of its errors.
+    fn spoken(&self, client: Format) -> Format {
+        match self.call.body {
+            Body::Chat(format, _) => format,
+            Body::Embeddings(_) | Body::AsItIs => client,
+        }
+    }
+}
+
+/// How the events of an answer of that content type stand in it; `None`: it is no event stream.
+fn framing(content_type: &str, asked: Body) -> Option<Framing> {
+    if content_type.starts_with("text/event-stream") {
+        return Some(Framing::Sse);
+    }
+    let invoked = matches!(asked, Body::Chat(_, Envelope::Invoke));
+    content_type.starts_with("application/vnd.amazon.eventstream").then_some(match invoked {
+        true => Framing::Chunks,
+        false => Framing::EventStream,
+    })
+}
+
+/// The content type of a client's stream.
+fn stream_type(client: Format) -> &'static str {
+    match client {
+        Format::BedrockConverse => "application/vnd.amazon.eventstream",
+        _ => "text/event-stream; charset=utf-8",
     }
 }
 
@@ -240,6 +273,9 @@ fn key_of<'a>(exchange: &'a Exchange, target: &Target) -> Option<&'a Secret> {
     exchange.plan.provider(target.provider)?.key.as_ref()
 }
 
+/// Under which names providers give a request's id: OpenAI, Anthropic, Amazon, Azure's two layers.
+const REQUEST_IDS: &[&str] = &["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-ms-request-id"];
+
 fn answer_edits(headers: &Headers, number: usize, key: Option<&Secret>) -> HeaderEdits {
     let mut edits = HeaderEdits::default();
     for name in NOT_FOR_CLIENTS.iter().filter(|name| headers.get(name).is_some()) {
@@ -250,10 +286,11 @@ fn answer_edits(headers: &Headers, number: usize, key: Option<&Secret>) -> Heade
         edits.remove(name);
     }
     // Each vendor's SDK looks for the request id under its own vendor's name.
-    match (headers.get("x-request-id"), headers.get("request-id")) {
-        (Some(id), None) => edits.set("request-id", id.to_owned()),
-        (None, Some(id)) => edits.set("x-request-id", id.to_owned()),
-        _ => {}
+    let said = REQUEST_IDS.iter().find_map(|name| headers.get(name));
+    if let Some(id) = said {
+        for name in ["x-request-id", "request-id"].iter().filter(|name| headers.get(name).is_none()) {
+            edits.set(name, id.to_owned());
+        }
     }
     edits.set(ANSWERED_HEADER, number.saturating_add(1).to_string());
     edits
@@ -270,14 +307,14 @@ const JSON: &str = "application/json";
 fn whole_answer(
     exchange: &mut Exchange,
     target: &Target,
+    spoken: Format,
     began: Time,
     (status, readable): (u16, bool),
     body: &[u8],
 ) -> Whole {
     let client = exchange.format;
-    let spoken = exchange.plan.provider(target.provider).map_or(client, |p| p.spec.format);
     let ok = (200..300).contains(&status);
-    let ours = matches!(exchange.endpoint, Endpoint::Chat | Endpoint::Messages);
+    let ours = exchange.endpoint.is_chat();
     if ours && (300..400).contains(&status) {
         // Followed by the client it would lead around the gateway.
         let error = ApiError::new(
@@ -349,10 +386,10 @@ fn whole_answer(
         // The provider ignored `stream`; the client still gets the stream that it asked for.
         let mut writer = client.stream_writer(&incoming);
         let mut out = Vec::new();
-        for event in super::stream::events_of(&answer) {
+        for event in crate::formats::events::events_of(&answer) {
             writer.write(&event, &mut out);
         }
-        return Whole { status, content_type: "text/event-stream; charset=utf-8", body: Some(out) };
+        return Whole { status, content_type: stream_type(client), body: Some(out) };
     }
     let body = client.write_answer(&answer, &incoming);
     Whole { status, content_type: JSON, body: Some(body) }
@@ -375,7 +412,7 @@ fn said(format: Format, body: &[u8]) -> String {
 
 fn text_of(answer: &crate::formats::canonical::Answer) -> String {
     let mut text = String::new();
-    for event in super::stream::events_of(answer) {
+    for event in crate::formats::events::events_of(answer) {
         match event {
             StreamEvent::Text { text: more, .. }
             | StreamEvent::Thinking { text: more, .. }

@@ -29,7 +29,8 @@ pub fn decide(
     let count = tokens::count_request(tokenizer, model, request);
     let header = |name: &str| headers.get(name).map(str::to_owned);
     // Other endpoints' bodies pass unread.
-    let content_read = matches!(endpoint, "chat" | "messages" | "count_tokens");
+    let content_read =
+        matches!(endpoint, "chat" | "messages" | "responses" | "generate_content" | "converse" | "count_tokens");
     let facts = Facts { request, tokens: count.tokens.0, content_read, endpoint, header: &header, caller };
     let decision = route::decide(plan, &facts, explain)?;
     let count = match decision.targets.first() {

@@ -11,6 +11,24 @@ pub enum Endpoint {
     Messages,
     /// `POST /v1/messages/count_tokens`
     CountTokens,
+    /// `POST /v1/responses`
+    Responses,
+    /// `POST /v1beta/models/{model}:generateContent` or `:streamGenerateContent`
+    Generate {
+        /// The model.
+        model: String,
+        /// Whether the answer shall be streamed.
+        stream: bool,
+    },
+    /// `POST /model/{model}/converse` or `/converse-stream`
+    Converse {
+        /// The model.
+        model: String,
+        /// Whether the answer shall be streamed.
+        stream: bool,
+    },
+    /// `POST /v1/embeddings`
+    Embeddings,
     /// `GET /v1/models`, or of one model.
     Models(Option<String>),
     /// `GET /health`
@@ -36,8 +54,11 @@ impl Endpoint {
             "/health" | "/healthz" => take("GET", Self::Health),
             "/v1/chat/completions" => take("POST", Self::Chat),
             "/v1/messages" => take("POST", Self::Messages),
+            "/v1/responses" => take("POST", Self::Responses),
+            "/v1/embeddings" => take("POST", Self::Embeddings),
             "/v1/messages/count_tokens" => take("POST", Self::CountTokens),
             "/v1/models" => take("GET", Self::Models(None)),
+            _ if let Some(found) = Self::with_model(path) => take("POST", found),
             _ => match path.strip_prefix("/v1/") {
                 Some(below) if !below.is_empty() => match below.strip_prefix("models/") {
                     Some(id) if method == "GET" => Self::Models(Some(percent_decoded(id))),
@@ -50,6 +71,32 @@ impl Endpoint {
         }
     }
 
+    /// Google's and Amazon's paths hold the model's name.
+    fn with_model(path: &str) -> Option<Self> {
+        let below = path.strip_prefix("/v1beta/models/").or_else(|| path.strip_prefix("/v1/models/"));
+        if let Some((model, verb)) = below.and_then(|below| below.rsplit_once(':')) {
+            let model = percent_decoded(model);
+            return match verb {
+                "generateContent" => Some(Self::Generate { model, stream: false }),
+                "streamGenerateContent" => Some(Self::Generate { model, stream: true }),
+                _ => None,
+            };
+        }
+        let (model, verb) = path.strip_prefix("/model/")?.rsplit_once('/')?;
+        let model = percent_decoded(model);
+        match verb {
+            "converse" => Some(Self::Converse { model, stream: false }),
+            "converse-stream" => Some(Self::Converse { model, stream: true }),
+            _ => None,
+        }
+    }
+
+    /// Whether a chat is asked for, in whatever format.
+    pub fn is_chat(&self) -> bool {
+        use Endpoint::{Chat, Converse, Generate, Messages, Responses};
+        matches!(self, Chat | Messages | Responses | Generate { .. } | Converse { .. })
+    }
+
     fn unknown(path: &str) -> Self {
         Self::Unknown(path.chars().take(200).collect())
     }
@@ -60,18 +107,21 @@ impl Endpoint {
             Self::Chat => "chat",
             Self::Messages => "messages",
             Self::CountTokens => "count_tokens",
+            Self::Responses => "responses",
+            Self::Generate { .. } => "generate_content",
+            Self::Converse { .. } => "converse",
+            Self::Embeddings => "embeddings",
             Self::Models(_) => "models",
             Self::Health => "health",
             Self::Other { path } => match path.as_str() {
-                "/embeddings" => "embeddings",
                 "/completions" => "completions",
-                "/responses" => "responses",
                 "/rerank" => "rerank",
                 "/moderations" => "moderations",
                 _ => match path.split('/').nth(1) {
                     Some("images") => "images",
                     Some("audio") => "audio",
                     Some("files") => "files",
+                    Some("responses") => "responses",
                     _ => "other",
                 },
             },
@@ -84,6 +134,9 @@ impl Endpoint {
         match self {
             Self::Messages | Self::CountTokens => Format::AnthropicMessages,
             Self::Chat => Format::OpenAiChat,
+            Self::Responses => Format::OpenAiResponses,
+            Self::Generate { .. } => Format::Gemini,
+            Self::Converse { .. } => Format::BedrockConverse,
             _ if anthropic_client => Format::AnthropicMessages,
             _ => Format::OpenAiChat,
         }
@@ -123,7 +176,20 @@ mod tests {
             ("GET", "/v1/models/openai%2Fgpt-4o", Endpoint::Models(Some("openai/gpt-4o".into()))),
             ("GET", "/v1/models/openai/gpt-4o", Endpoint::Models(Some("openai/gpt-4o".into()))),
             ("GET", "/v1/models/100%", Endpoint::Models(Some("100%".into()))),
-            ("POST", "/v1/embeddings", Endpoint::Other { path: "/embeddings".into() }),
+            ("POST", "/v1/embeddings", Endpoint::Embeddings),
+            ("POST", "/v1/responses", Endpoint::Responses),
+            ("GET", "/v1/responses/resp_1", Endpoint::Other { path: "/responses/resp_1".into() }),
+            ("POST", "/v1beta/models/a%2Fb:generateContent", Endpoint::Generate { model: "a/b".into(), stream: false }),
+            (
+                "POST",
+                "/v1beta/models/a/b:1:streamGenerateContent",
+                Endpoint::Generate { model: "a/b:1".into(), stream: true },
+            ),
+            ("POST", "/model/amazon.nova-lite-v1%3A0/converse", {
+                Endpoint::Converse { model: "amazon.nova-lite-v1:0".into(), stream: false }
+            }),
+            ("POST", "/model/a/b/converse-stream", Endpoint::Converse { model: "a/b".into(), stream: true }),
+            ("GET", "/v1beta/models/a:generateContent", Endpoint::WrongMethod("POST")),
             ("GET", "/health", Endpoint::Health),
             ("GET", "/v1/", Endpoint::Unknown("/v1".into())),
             ("GET", "/", Endpoint::Unknown("/".into())),

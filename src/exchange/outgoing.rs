@@ -2,25 +2,72 @@
 
 use super::headers::{self, HeaderEdits, Headers};
 use super::{Endpoint, Exchange};
-use crate::config::{Provider, Target};
-use crate::formats::canonical::ApiError;
+use crate::config::{Plan, Provider, Target};
+use crate::formats::canonical::{ApiError, ChatRequest, Part};
+use crate::formats::embeddings::EmbeddingsFormat;
+use crate::formats::signature::{self, Vendor};
 use crate::formats::splice::{self, Edit};
-use crate::formats::{Outgoing, anthropic_messages};
+use crate::formats::{Format, Outgoing, anthropic_messages};
 use crate::host::Time;
-use crate::providers::{Auth, glm_bearer};
+use crate::providers::{Ask, Auth, Body, Call, Envelope, Operation, glm_bearer, spec};
 use serde_json::Value;
+
+/// How an attempt asks its provider; the error says that the provider has no such thing.
+pub(super) fn call(exchange: &Exchange, target: &Target, provider: &Provider) -> Result<Call, ApiError> {
+    let operation = match &exchange.endpoint {
+        Endpoint::CountTokens => Operation::CountTokens,
+        Endpoint::Embeddings => Operation::Embeddings,
+        Endpoint::Other { path } => Operation::Pass(path),
+        _ => Operation::Chat,
+    };
+    let ask = Ask {
+        operation,
+        client: exchange.format,
+        model: &target.model,
+        stream: exchange.request.as_ref().is_some_and(|request| request.stream),
+        settings: &provider.settings,
+    };
+    (provider.spec.call)(&ask).ok_or_else(|| {
+        let what = exchange.endpoint.name();
+        ApiError::new(404, format!("{} serves no {what}; name a model of another provider", provider.name))
+    })
+}
+
+/// Sets apart what is meant for one provider: objects under a provider's kind or configured name.
+pub(super) fn set_provider_parameters_apart(request: &mut ChatRequest, plan: &Plan) {
+    let named =
+        |name: &str, value: &Value| value.is_object() && (spec(name).is_some() || plan.provider_named(name).is_some());
+    let names = request.extra.iter().filter(|(name, value)| named(name, value));
+    for name in names.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
+        if let Some(value) = request.extra.shift_remove(&name) {
+            request.for_provider.insert(name, value);
+        }
+    }
+}
+
+/// The parameters that the client has for this provider only.
+fn own_parameters<'a>(request: &'a ChatRequest, provider: &Provider) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let of = |name: &str| request.for_provider.get(name).and_then(Value::as_object);
+    let by_kind = of(provider.spec.kind);
+    let by_name = of(&provider.name).filter(|_| provider.name != provider.spec.kind);
+    by_kind.into_iter().chain(by_name).flatten()
+}
 
 /// How a request's headers change for an attempt, and whether its body is wanted. `headers` are what earlier attempts
 /// left of them: what one of those took off only for its own format is put back.
 pub(super) fn request_head(
     exchange: &mut Exchange,
-    target: &Target,
-    provider: &Provider,
+    (target, provider): (&Target, &Provider),
+    call: &Call,
     headers: &Headers,
     now: Time,
 ) -> (HeaderEdits, bool) {
     let mut edits = HeaderEdits::default();
-    let same = provider.spec.format == exchange.format;
+    let same = match call.body {
+        Body::Chat(format, _) => format == exchange.format,
+        Body::Embeddings(format) => format == EmbeddingsFormat::OpenAi,
+        Body::AsItIs => true,
+    };
     for (name, value) in headers.iter() {
         let of_a_format = name.starts_with("anthropic-") || name.starts_with("openai-");
         if !headers::may_leave(name) {
@@ -38,13 +85,12 @@ pub(super) fn request_head(
     if same {
         edits.set.append(&mut exchange.ledger.set_aside);
     }
-    let below = match &exchange.endpoint {
-        Endpoint::CountTokens => "/messages/count_tokens",
-        Endpoint::Other { path } => path.as_str(),
-        _ => provider.spec.chat_path,
-    };
-    let query = if same && !exchange.query.is_empty() { format!("?{}", exchange.query) } else { String::new() };
-    edits.set(":path", format!("{}{below}{query}", provider.url.path));
+    let mut path = format!("{}{}", provider.url.path, call.path);
+    // What the provider's own path says already is not said twice.
+    if same && !exchange.query.is_empty() && !call.path.contains('?') {
+        path.extend(["?", &exchange.query]);
+    }
+    edits.set(":path", path);
     edits.set(":authority", provider.url.authority());
     edits.set("accept-encoding", "identity".into());
     for (name, value) in provider.spec.headers {
@@ -54,9 +100,12 @@ pub(super) fn request_head(
         }
     }
     if let Some(key) = &provider.key {
-        match provider.spec.auth {
+        match provider.auth {
             Auth::Bearer => edits.set("authorization", format!("Bearer {}", key.reveal())),
             Auth::XApiKey => edits.set("x-api-key", key.reveal().to_owned()),
+            Auth::ApiKey => edits.set("api-key", key.reveal().to_owned()),
+            Auth::XGoogApiKey => edits.set("x-goog-api-key", key.reveal().to_owned()),
+            Auth::AwsSigV4 | Auth::GcpAuthn => {}
             Auth::GlmJwt => edits.set("authorization", format!("Bearer {}", glm_bearer(key, now).reveal())),
         }
     }
@@ -72,40 +121,118 @@ pub(super) fn request_head(
     (edits, wants_body)
 }
 
+/// The body for an attempt's provider, from the one that the client sent, and what was dropped of it.
 pub(super) fn write_body(
     exchange: &Exchange,
     target: &Target,
+    call: &Call,
     body: &[u8],
 ) -> Result<(Vec<u8>, Vec<String>), ApiError> {
-    let spec = exchange.plan.provider(target.provider).map(|p| p.spec);
-    let Some(spec) = spec else { return Err(ApiError::new(500, "the gateway lost the provider")) };
-    let model = || Edit::Set("model", Value::from(target.model.as_str()).to_string());
-    let request = exchange.request.as_ref();
-    if spec.format == exchange.format || matches!(exchange.endpoint, Endpoint::Other { .. }) {
-        let mut edits = Vec::new();
-        let mut dropped = Vec::new();
-        if exchange.model_asked.as_deref() != Some(target.model.as_str()) {
-            edits.push(model());
-        }
-        if let Some(request) = request {
-            if request.stream && spec.stream_options && !request.include_usage {
-                edits.push(Edit::SetIn("stream_options", "include_usage", "true".into()));
-            }
-            for name in spec.rejects.iter().filter(|name| request.extra.contains_key(**name)) {
-                edits.push(Edit::Remove(name));
-                dropped.push((*name).to_owned());
-            }
-        }
-        let edited =
-            splice::edit(body, &edits).map_err(|_| ApiError::new(400, "the request body is not a JSON object"))?;
-        return Ok((edited, dropped));
+    let Some(provider) = exchange.plan.provider(target.provider) else {
+        return Err(ApiError::new(500, "the gateway lost the provider"));
+    };
+    if let Some(translated) = translate(exchange, target, provider, call) {
+        return translated;
     }
-    let Some(request) = request else { return Err(ApiError::new(500, "the gateway lost the request")) };
+    if let Body::Chat(format, envelope) = call.body {
+        let (body, dropped) = edited(exchange, target, provider, format, envelope, body)?;
+        return Ok((enveloped(exchange, envelope, body)?, dropped));
+    }
+    let mut edits = Vec::new();
+    if exchange.model_asked.as_deref() != Some(target.model.as_str()) {
+        edits.push(Edit::Set("model", Value::from(target.model.as_str()).to_string()));
+    }
+    Ok((splice::edit(body, &edits).map_err(|_| no_object())?, Vec::new()))
+}
+
+/// The body for a provider that does not take the client's own, and what was dropped of it.
+pub(super) fn translate(
+    exchange: &Exchange,
+    target: &Target,
+    provider: &Provider,
+    call: &Call,
+) -> Option<Result<(Vec<u8>, Vec<String>), ApiError>> {
+    let (Body::Chat(format, envelope), Some(request)) = (call.body, &exchange.request) else { return None };
+    if format == exchange.format && !carries_foreign(request, format) {
+        return None;
+    }
+    let written = translated(request, format, target, provider);
+    Some(written.and_then(|(body, dropped)| Ok((enveloped(exchange, envelope, body)?, dropped))))
+}
+
+fn no_object() -> ApiError {
+    ApiError::new(400, "the request body is not a JSON object")
+}
+
+/// The client's own bytes, but for the model's name and what the provider must have or cannot take.
+fn edited(
+    exchange: &Exchange,
+    target: &Target,
+    provider: &Provider,
+    format: Format,
+    envelope: Envelope,
+    body: &[u8],
+) -> Result<(Vec<u8>, Vec<String>), ApiError> {
+    let spec = provider.spec;
+    let mut edits = Vec::new();
+    let mut dropped = Vec::new();
+    let in_path = envelope != Envelope::None || matches!(format, Format::Gemini | Format::BedrockConverse);
+    if !in_path && exchange.model_asked.as_deref() != Some(target.model.as_str()) {
+        edits.push(Edit::Set("model", Value::from(target.model.as_str()).to_string()));
+    }
+    if let Some(request) = &exchange.request {
+        let asks = request.stream && spec.stream_options && format == Format::OpenAiChat;
+        if asks && !request.include_usage {
+            edits.push(Edit::SetIn("stream_options", "include_usage", "true".into()));
+        }
+        for name in spec.rejects.iter().filter(|name| request.extra.contains_key(**name)) {
+            edits.push(Edit::Remove(name));
+            dropped.push((*name).to_owned());
+        }
+        edits.extend(request.for_provider.keys().map(|name| Edit::Remove(name)));
+        edits.extend(own_parameters(request, provider).map(|(name, value)| Edit::Set(name, value.to_string())));
+    }
+    Ok((splice::edit(body, &edits).map_err(|_| no_object())?, dropped))
+}
+
+/// Whether a request holds reasoning that a vendor of another format signed: to its own it would be an error.
+fn carries_foreign(request: &ChatRequest, format: Format) -> bool {
+    let own = match format {
+        Format::AnthropicMessages => Vendor::Anthropic,
+        Format::OpenAiResponses => Vendor::OpenAi,
+        Format::Gemini => Vendor::Gemini,
+        // What these hold of signatures is written by the format itself.
+        Format::OpenAiChat | Format::BedrockConverse => return false,
+    };
+    request.messages.iter().flat_map(|message| &message.parts).any(|part| match part {
+        Part::Thinking { signature: Some(signature), .. } => signature::of(signature).0 != own,
+        _ => false,
+    })
+}
+
+fn translated(
+    request: &ChatRequest,
+    format: Format,
+    target: &Target,
+    provider: &Provider,
+) -> Result<(Vec<u8>, Vec<String>), ApiError> {
     let outgoing = Outgoing {
         model: &target.model,
         default_max_tokens: anthropic_messages::default_max_tokens(&target.model),
-        rejects: spec.rejects,
+        rejects: provider.spec.rejects,
     };
-    let written = spec.format.write_request(request, &outgoing)?;
+    let mut written = format.write_request(request, &outgoing)?;
+    let own: Vec<Edit<'_>> =
+        own_parameters(request, provider).map(|(name, value)| Edit::Set(name, value.to_string())).collect();
+    if !own.is_empty() {
+        written.body = splice::edit(&written.body, &own).map_err(|_| no_object())?;
+    }
     Ok((written.body, written.dropped))
+}
+
+/// The body in its envelope.
+fn enveloped(_exchange: &Exchange, envelope: Envelope, body: Vec<u8>) -> Result<Vec<u8>, ApiError> {
+    match envelope {
+        Envelope::None | Envelope::Invoke | Envelope::RawPredict => Ok(body),
+    }
 }

@@ -2,7 +2,8 @@
 
 use super::Ledger;
 use super::attempt::usage_of;
-use crate::formats::canonical::{Answer, ApiError, Part, StopReason, StreamEvent};
+use super::frames::{FrameFault, Frames, Framing};
+use crate::formats::canonical::{ApiError, StreamEvent};
 use crate::formats::splice::{self, Edit};
 use crate::formats::{Format, Incoming, ReadStream, WriteStream, secrets, sse};
 use crate::host::Secret;
@@ -16,13 +17,15 @@ const MOST_SAID: usize = 4 * 1024 * 1024;
 
 /// A streamed answer.
 pub struct Pipe {
-    parser: sse::Parser,
+    frames: Frames,
     reader: Box<dyn ReadStream>,
     writer: Box<dyn WriteStream>,
     how: How,
     /// Bytes of an event that is not whole yet; the client gets events whole or not at all.
     tail: Vec<u8>,
     over: bool,
+    /// Whether the client's stream is text, in which a word can be struck.
+    text: bool,
     /// The credential that the request carried: an error may repeat it.
     key: Option<Secret>,
 }
@@ -33,26 +36,37 @@ enum How {
     Verbatim,
     /// They share it, but the client did not ask for the usage that we made the provider send.
     HidingUsage,
+    /// They share it, but not the framing: the provider's events stand in another one.
+    Reframing,
     /// They do not share it.
     Translating,
 }
 
 impl Pipe {
-    /// For a client and a provider that share `format`.
-    pub fn same(format: Format, incoming: &Incoming<'_>, hide_usage: bool) -> Self {
-        let how = if hide_usage { How::HidingUsage } else { How::Verbatim };
-        Self::new(format, format, incoming, how)
-    }
-
     /// From `spoken`, the provider's format, to `client`.
-    pub fn translate(spoken: Format, client: Format, incoming: &Incoming<'_>) -> Self {
-        Self::new(spoken, client, incoming, How::Translating)
+    pub fn new(spoken: Format, framing: Framing, client: Format, incoming: &Incoming<'_>) -> Self {
+        let how = match spoken == client {
+            false => How::Translating,
+            true if framing == Framing::Chunks => How::Reframing,
+            true if client == Format::OpenAiChat && !incoming.include_usage => How::HidingUsage,
+            true => How::Verbatim,
+        };
+        let (reader, writer) = (spoken.stream_reader(), client.stream_writer(incoming));
+        let frames = Frames::new(framing, LARGEST_EVENT);
+        Self {
+            frames,
+            reader,
+            writer,
+            how,
+            tail: Vec::new(),
+            over: false,
+            text: client != Format::BedrockConverse,
+            key: None,
+        }
     }
 
-    fn new(spoken: Format, client: Format, incoming: &Incoming<'_>, how: How) -> Self {
-        let (reader, writer) = (spoken.stream_reader(), client.stream_writer(incoming));
-        let parser = sse::Parser::new(LARGEST_EVENT);
-        Self { parser, reader, writer, how, tail: Vec::new(), over: false, key: None }
+    fn sse(&self) -> bool {
+        self.frames.framing() == Framing::Sse
     }
 
     /// Keeps a credential from the client, should an error repeat it.
@@ -70,7 +84,7 @@ impl Pipe {
         let mut events = Vec::new();
         let mut failing = false;
         let key = self.key.as_ref();
-        let mut parsed = self.parser.push(bytes, &mut |event| {
+        let mut parsed = self.frames.push(bytes, &mut |event| {
             // Before anything else masks part of it.
             let struck =
                 key.filter(|key| secrets::holds(event.data, key)).map(|key| event.data.replace(key.reveal(), "***"));
@@ -81,25 +95,35 @@ impl Pipe {
             match how {
                 How::Verbatim => {}
                 How::HidingUsage => repeat_without_usage(&event, &mut out),
+                How::Reframing => reframe(&event, &mut out),
                 How::Translating => events.iter_mut().for_each(|event| writer.write(foreign(event), &mut out)),
             }
             events.clear();
         });
         if how == How::Verbatim {
-            // What ends an event is three bytes at most, and what was looked at before held none.
-            let from = self.tail.len().saturating_sub(3);
+            // What ends a server-sent event is three bytes at most, and what was looked at before held none.
+            let from = if self.sse() { self.tail.len().saturating_sub(3) } else { 0 };
             self.tail.extend_from_slice(bytes);
-            let whole = whole_events(self.tail.get(from..).unwrap_or_default());
+            let whole = self.frames.whole(self.tail.get(from..).unwrap_or_default());
             let whole = if whole == 0 { 0 } else { whole.saturating_add(from) };
             out.extend(self.tail.drain(..whole));
             if self.tail.len() > LARGEST_EVENT {
                 // The parser keeps nothing of comments and unknown fields; the tail does.
-                parsed = Err(sse::SseError::TooLarge);
+                parsed = Err(FrameFault::TooLarge);
             }
         }
-        if parsed.is_err() {
+        if out.is_empty() && matches!(how, How::Translating | How::HidingUsage) && self.frames.commented() {
+            self.writer.write(&StreamEvent::Ping, &mut out);
+        }
+        if let Err(fault) = parsed {
             self.over = true;
-            let error = ApiError::new(502, "the provider sent an event larger than this gateway takes");
+            let error = ApiError::new(
+                502,
+                match fault {
+                    FrameFault::TooLarge => "the provider sent an event larger than this gateway takes",
+                    FrameFault::Corrupt => "the provider's event stream is corrupt: a checksum or a length is wrong",
+                },
+            );
             self.end(&[StreamEvent::Error(error), StreamEvent::End], ledger, &mut out);
         } else if ends {
             self.over = true;
@@ -108,7 +132,16 @@ impl Pipe {
         }
         // Events leave whole, so that no key is split here.
         let withheld = self.key.as_ref().filter(|_| failing).and_then(|key| secrets::without_key(&out, key));
-        withheld.unwrap_or(out)
+        let Some(withheld) = withheld else { return out };
+        if !self.text {
+            // A message cannot be changed without its checksums: another one says what there is to say.
+            let error = ApiError::new(502, "the provider reported an error that holds the gateway's credential");
+            out.clear();
+            self.over = true;
+            self.writer.write(&StreamEvent::Error(error), &mut out);
+            return out;
+        }
+        withheld
     }
 
     /// The provider's bytes are over. An event without its end still counts where it is whole but for that; what was
@@ -116,8 +149,7 @@ impl Pipe {
     fn finish(&mut self, ledger: &mut Ledger, out: &mut Vec<u8>) {
         let (reader, how) = (&mut self.reader, self.how);
         let mut events = Vec::new();
-        // The parser only fails on events that are too large, and this one was not when its last byte came.
-        let _ = self.parser.finish(&mut |event| {
+        self.frames.finish(&mut |event| {
             let cut = event.data.trim() != "[DONE]" && serde_json::from_str::<IgnoredAny>(event.data).is_err();
             if cut {
                 return;
@@ -160,15 +192,6 @@ fn failed(events: &[StreamEvent]) -> bool {
     events.iter().any(|event| matches!(event, StreamEvent::Error(_)))
 }
 
-/// How many bytes at the beginning of `bytes` are whole events, each with the blank line that ends it.
-fn whole_events(bytes: &[u8]) -> usize {
-    let ends = |blank: &[u8]| {
-        let at = bytes.windows(blank.len()).rposition(|window| window == blank);
-        at.map_or(0, |at| at.saturating_add(blank.len()))
-    };
-    ends(b"\n\n").max(ends(b"\n\r\n")).max(ends(b"\r\r"))
-}
-
 /// Writes down what events say of usage, and what was said.
 fn note(events: &[StreamEvent], ledger: &mut Ledger) {
     for event in events {
@@ -196,7 +219,8 @@ fn repeat_without_usage(event: &sse::Event<'_>, out: &mut Vec<u8>) {
         && let Ok(value) = serde_json::from_str::<Value>(event.data)
         && value.get("usage").is_some()
     {
-        let usage_only = value.get("choices").is_some_and(|c| c.as_array().is_some_and(Vec::is_empty));
+        let empty = value.get("choices").is_some_and(|c| c.as_array().is_some_and(Vec::is_empty));
+        let usage_only = empty && value.get("usage").is_some_and(Value::is_object);
         if usage_only {
             return;
         }
@@ -205,9 +229,20 @@ fn repeat_without_usage(event: &sse::Event<'_>, out: &mut Vec<u8>) {
             data = edited;
         }
     }
-    if !event.name.is_empty() {
+    write_event(event.name, data, out);
+}
+
+/// Repeats an event that stood in another framing. The name of Anthropic's events is their type.
+fn reframe(event: &sse::Event<'_>, out: &mut Vec<u8>) {
+    let value = serde_json::from_str::<Value>(event.data).ok();
+    let name = value.as_ref().and_then(|value| value.get("type")).and_then(Value::as_str);
+    write_event(name.unwrap_or(event.name), event.data.as_bytes(), out);
+}
+
+fn write_event(name: &str, data: &[u8], out: &mut Vec<u8>) {
+    if !name.is_empty() {
         out.extend_from_slice(b"event: ");
-        out.extend_from_slice(event.name.as_bytes());
+        out.extend_from_slice(name.as_bytes());
         out.push(b'\n');
     }
     for line in data.split(|byte| *byte == b'\n') {
@@ -253,50 +288,4 @@ impl Observer {
             self.parser = None;
         }
     }
-}
-
-/// A whole answer as the events that would have streamed it.
-pub fn events_of(answer: &Answer) -> Vec<StreamEvent> {
-    let mut events = vec![StreamEvent::Start {
-        id: answer.id.clone(),
-        model: answer.model.clone(),
-        created: answer.created,
-        usage: answer.usage.clone(),
-    }];
-    for (choice, said) in (0_u64..).zip(&answer.choices) {
-        let mut index = 0_u64;
-        for part in &said.parts {
-            match part {
-                Part::Text { text, citations, .. } if !text.is_empty() => {
-                    events.push(StreamEvent::Text { choice, text: text.clone() });
-                    let cited = citations.iter().cloned();
-                    events.extend(cited.map(|citation| StreamEvent::Citation { choice, citation }));
-                }
-                Part::Refusal(text) => events.push(StreamEvent::Refusal { choice, text: text.clone() }),
-                Part::Thinking { text, signature } => {
-                    events.push(StreamEvent::Thinking { choice, text: text.clone() });
-                    if let Some(signature) = signature {
-                        events.push(StreamEvent::Signature { choice, signature: signature.clone() });
-                    }
-                }
-                Part::RedactedThinking { data } => {
-                    events.push(StreamEvent::RedactedThinking { choice, data: data.clone() });
-                }
-                Part::ToolCall(call) => {
-                    let (id, name) = (call.id.clone(), call.name.clone());
-                    let signature = call.signature.clone();
-                    events.push(StreamEvent::ToolStart { choice, index, id, name, signature });
-                    let json = call.arguments.clone();
-                    events.push(StreamEvent::ToolArguments { choice, index, json });
-                    index = index.saturating_add(1);
-                }
-                _ => {}
-            }
-        }
-        let stop = said.stop.clone().unwrap_or(StopReason::End);
-        events.push(StreamEvent::Finish { choice, stop, stop_sequence: said.stop_sequence.clone() });
-    }
-    events.push(StreamEvent::Usage(answer.usage.clone()));
-    events.push(StreamEvent::End);
-    events
 }

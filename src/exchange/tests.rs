@@ -383,13 +383,18 @@ fn a_provider_that_echoes_the_gateways_key_does_not_tell_the_client() {
 #[test]
 fn what_a_targets_format_cannot_say_is_the_gateways_refusal() {
     let body = r#"{"model":"anthropic/claude-sonnet-4-5","n":2,"messages":[{"role":"user","content":"hi"}]}"#;
-    let (exchange, _) = routed("/v1/chat/completions", body);
-    let (attempt, ..) = Attempt::begin(&exchange, 1, Some("anthropic"), &post("/v1/chat/completions"), T0).unwrap();
-    assert_eq!(attempt.request_body(body.as_bytes()).unwrap_err().status, 400);
-    let mut exchange = exchange.borrow_mut();
-    exchange.answer_head(&headers(&[(":status", "400"), (ANSWERED_HEADER, "0")]), false, ms(2));
-    exchange.answer_body(10, true, ms(2));
-    assert_eq!(exchange.finish("conduit", ms(3)).outcome, Outcome::Refused);
+    let (exchange, step) = routed("/v1/chat/completions", body);
+    let (status, said) = reply_of(step);
+    assert_eq!((status, &said["error"]["param"]), (400, &Value::from("n")));
+    assert_eq!(exchange.borrow_mut().finish("conduit", ms(3)).outcome, Outcome::Refused);
+    // In a chain the next target is asked.
+    let body = body.replace("anthropic/claude-sonnet-4-5", "smart");
+    let (exchange, step) = routed("/v1/chat/completions", &body);
+    let Step::Forward(edits) = step else { panic!("{step:?}") };
+    assert_eq!(set(&edits, CLUSTER_HEADER), Some("conduit.provider.openai"));
+    assert_eq!(set(&edits, "x-envoy-max-retries"), Some("0"));
+    let targets: Vec<String> = exchange.borrow().decision().unwrap().targets.iter().map(|t| t.name.clone()).collect();
+    assert_eq!(targets, ["openai/gpt-4o"]);
 }
 
 #[test]

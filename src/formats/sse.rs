@@ -36,6 +36,7 @@ pub struct Parser {
     name: String,
     data: String,
     has_data: bool,
+    commented: bool,
     failed: bool,
 }
 
@@ -87,6 +88,11 @@ impl Parser {
         Ok(())
     }
 
+    /// Whether a comment came since this was last asked: servers send them as signs of life.
+    pub fn commented(&mut self) -> bool {
+        std::mem::take(&mut self.commented)
+    }
+
     /// Keeps the beginning of an unfinished line.
     fn keep(&mut self, piece: &[u8]) -> Result<(), SseError> {
         if self.skipping {
@@ -103,6 +109,7 @@ impl Parser {
         if counts {
             self.check(self.line.len())?;
         } else if self.line.len() >= TELLING && self.started {
+            self.commented |= self.line.starts_with(b":");
             self.line.clear();
             self.skipping = true;
         }
@@ -135,6 +142,7 @@ impl Parser {
             self.dispatch(each);
             return Ok(());
         }
+        self.commented |= line.starts_with(b":");
         let mut halves = line.splitn(2, |byte| *byte == b':');
         let field = halves.next().unwrap_or_default();
         let value = halves.next().unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Anthropic (<https://docs.anthropic.com/en/api/messages>, <https://docs.anthropic.com/en/api/versioning>, 2026-11-21).
 
-use super::{Auth, Spec};
+use super::{Ask, Auth, Body, Call, Envelope, Operation, Spec};
 use crate::formats::Format;
 
 pub(super) const SPEC: Spec = Spec {
@@ -9,6 +9,7 @@ pub(super) const SPEC: Spec = Spec {
     url: Some("https://api.anthropic.com/v1"),
     auth: Auth::XApiKey,
     chat_path: "/messages",
+    call,
     headers: &[("anthropic-version", "2023-06-01")],
     rejects: &[],
     catalog_id: Some("anthropic"),
@@ -16,3 +17,12 @@ pub(super) const SPEC: Spec = Spec {
     key_optional: false,
     stream_options: false,
 };
+
+fn call(ask: &Ask<'_>) -> Option<Call> {
+    let path = match ask.operation {
+        Operation::Chat => "/messages",
+        Operation::CountTokens => "/messages/count_tokens",
+        Operation::Embeddings | Operation::Pass(_) => return None,
+    };
+    Some(Call { path: path.to_owned(), body: Body::Chat(Format::AnthropicMessages, Envelope::None) })
+}

@@ -9,6 +9,7 @@ pub(super) const SPEC: Spec = Spec {
     url: None,
     auth: Auth::Bearer,
     chat_path: "/chat/completions",
+    call: super::compatible_call,
     headers: &[],
     rejects: &[],
     catalog_id: None,

@@ -15,6 +15,7 @@ pub(super) const SPEC: Spec = Spec {
     url: Some("https://open.bigmodel.cn/api/paas/v4"),
     auth: Auth::GlmJwt,
     chat_path: "/chat/completions",
+    call: super::compatible_call,
     headers: &[],
     rejects: &["logprobs", "logit_bias", "top_logprobs", "n", "seed"],
     catalog_id: Some("zhipuai"),

@@ -10,6 +10,7 @@ pub(super) const SPEC: Spec = Spec {
     url: Some("https://api.groq.com/openai/v1"),
     auth: Auth::Bearer,
     chat_path: "/chat/completions",
+    call: super::compatible_call,
     headers: &[],
     rejects: &["logprobs", "logit_bias", "top_logprobs"],
     catalog_id: Some("groq"),

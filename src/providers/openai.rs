@@ -9,6 +9,7 @@ pub(super) const SPEC: Spec = Spec {
     url: Some("https://api.openai.com/v1"),
     auth: Auth::Bearer,
     chat_path: "/chat/completions",
+    call: super::responses_too,
     headers: &[],
     rejects: &[],
     catalog_id: Some("openai"),

@@ -10,6 +10,7 @@ pub(super) const SPEC: Spec = Spec {
     url: Some("https://api.x.ai/v1"),
     auth: Auth::Bearer,
     chat_path: "/chat/completions",
+    call: super::responses_too,
     headers: &[],
     rejects: &[],
     catalog_id: Some("x-ai"),
