@@ -19,6 +19,7 @@ mod outgoing;
 mod passing;
 mod preview;
 mod stream;
+mod untouched;
 
 pub use answer::AnswerEdits;
 pub use attempt::{AnswerHead, Attempt, AttemptError, lost_exchange};
@@ -27,6 +28,7 @@ pub use endpoint::Endpoint;
 pub use headers::{HeaderEdits, Headers};
 pub use ledger::{Ledger, Tried};
 pub use preview::Preview;
+pub use untouched::{Untouched, untouched};
 
 use crate::admit::{self, Caller};
 use crate::config::{Plan, Target};
