@@ -7,7 +7,7 @@ use crate::formats::canonical::{ApiError, ChatRequest, Part};
 use crate::formats::embeddings::EmbeddingsFormat;
 use crate::formats::signature::{self, Vendor};
 use crate::formats::splice::{self, Edit};
-use crate::formats::{Format, Outgoing, anthropic_messages};
+use crate::formats::{Format, Outgoing, anthropic_messages, invoke};
 use crate::host::Time;
 use crate::providers::{Ask, Body, Call, Envelope, Operation, SIGN_HEADER, presented, spec};
 use serde_json::{Map, Value};
@@ -242,8 +242,12 @@ fn translated(
 }
 
 /// The body in its envelope.
-fn enveloped(_exchange: &Exchange, envelope: Envelope, body: Vec<u8>) -> Result<Vec<u8>, ApiError> {
-    match envelope {
-        Envelope::None | Envelope::Invoke | Envelope::RawPredict => Ok(body),
-    }
+fn enveloped(exchange: &Exchange, envelope: Envelope, body: Vec<u8>) -> Result<Vec<u8>, ApiError> {
+    let own = exchange.format == Format::AnthropicMessages;
+    let wrapped = match envelope {
+        Envelope::None => return Ok(body),
+        Envelope::Invoke => invoke::to_invoke(&body, exchange.headers.get("anthropic-beta").filter(|_| own)),
+        Envelope::RawPredict => invoke::to_raw_predict(&body),
+    };
+    wrapped.map_err(|_| no_object())
 }
