@@ -81,6 +81,20 @@ cells! {
     error_gemini_to_anthropic
     error_openai_to_gemini
     error_anthropic_to_gemini
+    request_openai_to_bedrock
+    request_anthropic_to_bedrock
+    request_bedrock_to_openai
+    request_bedrock_to_anthropic
+    answer_openai_to_bedrock
+    answer_anthropic_to_bedrock
+    answer_bedrock_to_openai
+    answer_bedrock_to_anthropic
+    stream_bedrock_to_openai
+    stream_bedrock_to_anthropic
+    error_openai_to_bedrock
+    error_anthropic_to_bedrock
+    error_bedrock_to_openai
+    error_bedrock_to_anthropic
 }
 
 fn run(cell: &str, text: &str) {
