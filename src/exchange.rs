@@ -8,14 +8,18 @@
 mod answer;
 mod attempt;
 mod decide;
+mod embeddings;
 mod endpoint;
+mod form;
 mod frames;
 mod headers;
 mod ledger;
 mod listing;
 mod outgoing;
+mod passing;
 mod preview;
 mod stream;
+mod untouched;
 
 pub use answer::AnswerEdits;
 pub use attempt::{AnswerHead, Attempt, AttemptError, lost_exchange};
@@ -24,13 +28,15 @@ pub use endpoint::Endpoint;
 pub use headers::{HeaderEdits, Headers};
 pub use ledger::{Ledger, Tried};
 pub use preview::Preview;
+pub use untouched::{Untouched, untouched};
 
 use crate::admit::{self, Caller};
 use crate::config::{Plan, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
+use crate::formats::embeddings::EmbeddingsRequest;
 use crate::formats::{Format, anthropic_messages};
 use crate::host::Time;
-use crate::route::{Decision, Reason};
+use crate::route::{Decision, Reason, RouteError};
 use crate::tokens;
 use crate::usage::{Count, Known, Tokens};
 use serde_json::Value;
@@ -88,6 +94,13 @@ pub struct Exchange {
     caller: Caller,
     began: Time,
     request: Option<ChatRequest>,
+    embeddings: Option<EmbeddingsRequest>,
+    /// Whether a request that passes unread asks for a stream.
+    streams: bool,
+    /// Whether such a stream is made to report usage that its client did not ask for.
+    hides_usage: bool,
+    /// Bytes of a body that was not waited for.
+    passed: usize,
     /// The body for the first target, by its name, and what was dropped of it.
     prepared: Option<(String, (Vec<u8>, Vec<String>))>,
     model_asked: Option<String>,
@@ -101,6 +114,8 @@ pub struct Exchange {
     first_byte: Option<Time>,
     answer_ended: bool,
     local_failure: bool,
+    /// The usage is our own count, because the provider reported none.
+    estimated: bool,
 }
 
 impl Exchange {
@@ -118,6 +133,10 @@ impl Exchange {
             id,
             began: now,
             request: None,
+            embeddings: None,
+            streams: false,
+            hides_usage: false,
+            passed: 0,
             prepared: None,
             model_asked: None,
             counted: None,
@@ -130,10 +149,14 @@ impl Exchange {
             first_byte: None,
             answer_ended: false,
             local_failure: false,
+            estimated: false,
             endpoint,
             headers,
         };
-        let step = exchange.head(ends);
+        let mut step = exchange.head(ends);
+        if step == Step::Wait && exchange.is_compressed() {
+            step = exchange.compressed();
+        }
         (exchange, step)
     }
 
@@ -176,8 +199,11 @@ impl Exchange {
             Endpoint::Generate { stream: true, .. } if !self.query.split('&').any(|pair| pair == "alt=sse") => self
                 .error(&ApiError::new(400, "this gateway streams server-sent events only: add `?alt=sse` to the path")),
             Endpoint::Other { .. } => {
-                let json = self.headers.get("content-type").is_some_and(|t| t.trim().starts_with("application/json"));
-                if json && !ends { Step::Wait } else { self.pass_through(None) }
+                if !ends && passing::names_a_model(&self.headers) {
+                    Step::Wait
+                } else {
+                    self.pass_through(None)
+                }
             }
             _ if ends => {
                 self.error(&ApiError::new(400, "the request has no body: expected a JSON object with what to answer"))
@@ -204,9 +230,11 @@ impl Exchange {
         if let Some(step) = self.body_grows(body.len()) {
             return step;
         }
+        if matches!(self.endpoint, Endpoint::Other { .. }) {
+            return self.passing_body(body);
+        }
         let json: Value = match serde_json::from_slice(body) {
             Ok(json) => json,
-            Err(_) if matches!(self.endpoint, Endpoint::Other { .. }) => return self.pass_through(None),
             Err(error) => {
                 let error = ApiError::new(400, format!("the request body is not valid JSON: {error}"));
                 return self.error(&error.with_code("invalid_json"));
@@ -214,7 +242,10 @@ impl Exchange {
         };
         let read = match self.endpoint {
             Endpoint::CountTokens => anthropic_messages::read_count_request(&json),
-            Endpoint::Other { .. } => return self.pass_through(json.get("model").and_then(Value::as_str)),
+            Endpoint::Embeddings => {
+                self.model_asked = json.get("model").and_then(Value::as_str).map(str::to_owned);
+                return self.embeddings_body(&json);
+            }
             _ => self.format.read_request(&json),
         };
         let mut request = match read {
@@ -243,18 +274,42 @@ impl Exchange {
         let decided = decide(&self.plan, request, self.endpoint.name(), &self.caller, &self.headers, false);
         let (decision, count) = match decided {
             Ok(decided) => decided,
-            Err(error) => return self.error(&decide::route_error(error)),
+            Err(error) => return self.route_error(error),
         };
         self.counted = Some(count);
         if self.endpoint == Endpoint::CountTokens {
             return self.count_tokens(decision, count);
         }
+        self.send(decision)
+    }
+
+    /// Sends the request to what was decided.
+    fn send(&mut self, decision: Decision) -> Step {
         let decision = match self.prepare(decision) {
             Ok(decision) => decision,
             Err(error) => return self.error(&error),
         };
         let step = self.forward(&decision);
         self.decision = Some(decision);
+        step
+    }
+
+    fn route_error(&mut self, error: RouteError) -> Step {
+        self.error(&decide::route_error(error))
+    }
+
+    fn is_compressed(&self) -> bool {
+        self.headers.get("content-encoding").is_some_and(|coding| !coding.trim().eq_ignore_ascii_case("identity"))
+    }
+
+    /// A body that is compressed cannot be read (<https://www.rfc-editor.org/rfc/rfc9110#section-15.5.16>).
+    fn compressed(&mut self) -> Step {
+        let coding = headers::value(self.headers.get("content-encoding").unwrap_or_default());
+        let message = format!("content-encoding: found `{coding}`, expected none: send the request body uncompressed");
+        let mut step = self.error(&ApiError::new(415, message).with_code("unsupported_content_encoding"));
+        if let Step::Reply(reply) = &mut step {
+            reply.headers.push(("accept-encoding".into(), "identity".into()));
+        }
         step
     }
 
@@ -318,48 +373,15 @@ impl Exchange {
     /// The tokens that were counted are those of the first target; another one may have another vocabulary.
     fn recount(&mut self, target: &Target) {
         let first = self.decision.as_ref().and_then(|decision| decision.targets.first());
-        if let (Some(first), Some(request)) = (first, &self.request)
-            && (first.tokenizer != target.tokenizer || first.model != target.model)
-        {
-            self.counted = Some(tokens::count_request(target.tokenizer, &target.model, request));
+        let Some(first) = first else { return };
+        if first.tokenizer == target.tokenizer && first.model == target.model {
+            return;
         }
-    }
-
-    /// A path that Conduit has no format for: to the provider that the body's model names, where it is
-    /// OpenAI-compatible, else to the default one.
-    fn pass_through(&mut self, model: Option<&str>) -> Step {
-        self.model_asked = model.map(str::to_owned);
-        let named = model.and_then(|model| {
-            let request = ChatRequest { model: model.to_owned(), ..ChatRequest::default() };
-            decide(&self.plan, &request, self.endpoint.name(), &self.caller, &self.headers, false).ok()
-        });
-        let compatible = |target: &Arc<Target>| {
-            self.plan.provider(target.provider).is_some_and(|p| p.spec.format == Format::OpenAiChat)
-        };
-        let chosen = named.and_then(|(decision, _)| {
-            let explicit =
-                matches!(decision.reason, Reason::Explicit | Reason::Alias(_) | Reason::Model | Reason::Rule(_));
-            let target = decision.targets.iter().find(|target| compatible(target)).cloned();
-            target.filter(|_| explicit).map(|target| (target, decision.reason))
-        });
-        let chosen = chosen.or_else(|| {
-            let id = self.plan.passthrough?;
-            Some((self.plan.target(id, model.unwrap_or(""))?, Reason::Default))
-        });
-        let Some((target, reason)) = chosen else {
-            return self.error(&ApiError::new(
-                404,
-                "no configured provider serves this path: it takes an OpenAI-compatible one",
-            ));
-        };
-        let Some(provider) = self.plan.provider(target.provider) else {
-            return self.error(&ApiError::new(500, "the gateway lost the provider"));
-        };
-        let cluster = provider.cluster.clone();
-        let decision = Decision { targets: vec![target], cluster, reason, rejected: Vec::new() };
-        let step = self.forward(&decision);
-        self.decision = Some(decision);
-        step
+        if let Some(request) = &self.request {
+            self.counted = Some(tokens::count_request(target.tokenizer, &target.model, request));
+        } else if let Some(count) = embeddings::recount(self, target) {
+            self.counted = Some(count);
+        }
     }
 
     /// An error of the gateway's own, in the client's format.
@@ -405,7 +427,7 @@ impl Exchange {
             caller: &self.caller,
             endpoint: self.endpoint.name(),
             model: self.model_asked.as_deref(),
-            stream: self.request.as_ref().is_some_and(|r| r.stream),
+            stream: self.streams || self.request.as_ref().is_some_and(|r| r.stream),
             counted: self.counted,
             status: self.status.or(self.replied),
             first_byte: self.first_byte.filter(|_| self.status.is_some_and(|s| s < 400) && self.replied.is_none()),

@@ -111,7 +111,8 @@ pub fn decide(plan: &Plan, facts: &Facts<'_>, explain: bool) -> Result<Decision,
         Some((chain, rule)) => (chain, Reason::Rule(rule.to_owned())),
         None => {
             let model = facts.request.model.as_str();
-            if !plan.routing.always && model != AUTO {
+            // What is no chat has no class, and goes to the model that it names.
+            if model != AUTO && !(plan.routing.always && facts.content_read) {
                 return by_name(plan, model, rejected);
             }
             match by_class(plan, facts, &mut rejected) {

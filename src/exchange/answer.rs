@@ -5,7 +5,7 @@ use crate::formats::canonical::ApiError;
 use crate::host::Time;
 use crate::report::{Outcome, Record};
 use crate::tokens::{self, Tokenizer};
-use crate::usage::Known;
+use crate::usage::{Known, Tokens};
 
 /// What the gateway shall do with an answer's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Exchange {
             self.local_failure = true;
             let error = if self.decision.is_some() { self.unreachable(status) } else { incomplete(status) };
             body = Some(self.put_error(&error, &mut edits));
-        } else if ends && self.replied.is_none() && self.endpoint.is_chat() {
+        } else if ends && self.replied.is_none() && self.endpoint.is_read() {
             // The upstream role has made a 502 of an empty 2xx already, so that the next target could be tried.
             let from = self.ledger.answered.as_ref().map_or("the provider", |target| target.name.as_str());
             let message = format!("{from} answered without a body (status {status})");
@@ -47,6 +47,7 @@ impl Exchange {
                 edits.set(name, headers::value(id));
             }
         }
+        self.count_embeddings();
         self.name_decision(&mut edits);
         if self.first_byte.is_none() && !self.ledger.streamed {
             self.first_byte = Some(now);
@@ -62,6 +63,15 @@ impl Exchange {
         edits.set("content-length", text.len().to_string());
         self.status = Some(error.status);
         text
+    }
+
+    /// Embeddings are their prompt: where the provider did not report it, our own count stands for it.
+    fn count_embeddings(&mut self) {
+        let answered = self.replied.is_none() && self.status.is_some_and(|status| (200..300).contains(&status));
+        if answered && self.endpoint == Endpoint::Embeddings && self.ledger.usage.input.is_none() {
+            self.ledger.usage.input = self.counted.map(|count| count.tokens);
+            self.estimated = true;
+        }
     }
 
     fn name_decision(&self, edits: &mut HeaderEdits) {
@@ -120,7 +130,7 @@ impl Exchange {
 
     /// The exchange is over. `details` is Envoy's word for how the response ended (`response.code_details`).
     pub fn finish(&mut self, details: &str, now: Time) -> Record {
-        let mut known = Known::Reported;
+        let mut known = if self.estimated { Known::Estimated } else { Known::Reported };
         let begun = !self.ledger.said.is_empty() || (self.ledger.streamed && self.ledger.usage.input.is_some());
         if self.ledger.usage.output.is_none() && begun {
             // The client hung up, or the provider did not report: what was said counts, by our own count. Where only
@@ -162,7 +172,12 @@ impl Exchange {
     /// What it cost, as far as known: nothing where nothing was used.
     pub fn cost(&self) -> Option<crate::cost::Usd> {
         let price = self.ledger.answered.as_ref()?.price.as_ref()?;
-        crate::cost::cost_at(price, &self.ledger.usage, self.began)
+        let mut usage = std::borrow::Cow::Borrowed(&self.ledger.usage);
+        if self.endpoint == Endpoint::Embeddings && usage.output.is_none() {
+            // There is no such thing as their output, though some price lists name one.
+            usage.to_mut().output = Some(Tokens(0));
+        }
+        crate::cost::cost_at(price, &usage, self.began)
     }
 }
 

@@ -4,7 +4,7 @@ use super::frames::Framing;
 use super::headers::{HeaderEdits, Headers};
 use super::outgoing::{self, request_head, write_body};
 use super::stream::{Observer, Pipe};
-use super::{ANSWERED_HEADER, Exchange, Tried};
+use super::{ANSWERED_HEADER, Exchange, Tried, embeddings, passing};
 use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
 use crate::formats::secrets::{self, Credentials};
@@ -144,13 +144,20 @@ impl Attempt {
             tried.took = Some(now.since(self.began));
         }
         let mut edits = answer_edits(headers, self.number, &self.credentials);
-        let spoken = self.spoken(exchange.format);
+        let spoken = self.spoken(&exchange);
         let client = exchange.format;
         let content_type = headers.get("content-type").unwrap_or("").to_ascii_lowercase();
         let readable = headers.get("content-encoding").is_none_or(|e| e.eq_ignore_ascii_case("identity"));
         let framing = framing(&content_type, self.call.body);
         let events = framing.is_some();
         let ours = exchange.endpoint.is_chat();
+        if let Body::Embeddings(_) = self.call.body {
+            if status < 400 {
+                exchange.ledger.usage = embeddings::usage_in_head(headers);
+            }
+            self.answer = Answer::Whole { status, readable, edits };
+            return AnswerHead::Hold;
+        }
         if !ours && (!readable || ends) {
             self.answer = Answer::Observed(Box::new(Observer::blind()));
             return AnswerHead::Stream(edits);
@@ -162,6 +169,13 @@ impl Attempt {
                 return AnswerHead::Hold;
             }
             exchange.ledger.streamed = events;
+            if exchange.hides_usage && framing == Some(Framing::Sse) {
+                let incoming = incoming(&exchange, &self.target, self.began);
+                let pipe = Pipe::new(Format::OpenAiChat, Framing::Sse, Format::OpenAiChat, &incoming);
+                edits.remove("content-length");
+                self.answer = Answer::Stream(Box::new(pipe.withholding(self.credentials.clone())));
+                return AnswerHead::Stream(edits);
+            }
             self.answer = Answer::Observed(Box::new(Observer::new(framing == Some(Framing::Sse))));
             return AnswerHead::Stream(edits);
         }
@@ -200,10 +214,14 @@ impl Attempt {
             Answer::Whole { status, readable, edits } => (status, readable, edits),
             _ => return (HeaderEdits::default(), None),
         };
-        let whole = {
-            let spoken = self.spoken(exchange.format);
-            let credentials = &self.credentials;
-            whole_answer(&mut exchange, &self.target, credentials, spoken, self.began, (status, readable), body)
+        let whole = match self.call.body {
+            Body::Embeddings(format) if status < 400 => {
+                embeddings::whole(&mut exchange, &self.target, format, (status, readable), body)
+            }
+            _ => {
+                let (spoken, credentials) = (self.spoken(&exchange), &self.credentials);
+                whole_answer(&mut exchange, &self.target, credentials, spoken, self.began, (status, readable), body)
+            }
         };
         let Whole { status: new_status, content_type, body } = whole;
         if new_status != status {
@@ -222,10 +240,13 @@ impl Attempt {
     }
 
     /// The format of the provider's answers; for what passes unread, that of its errors.
-    fn spoken(&self, client: Format) -> Format {
+    fn spoken(&self, exchange: &Exchange) -> Format {
         match self.call.body {
             Body::Chat(format, _) => format,
-            Body::Embeddings(_) | Body::AsItIs => client,
+            Body::Embeddings(_) => {
+                exchange.plan.provider(self.target.provider).map_or(exchange.format, |provider| provider.spec.format)
+            }
+            Body::AsItIs => exchange.format,
         }
     }
 }
@@ -295,13 +316,13 @@ fn answer_edits(headers: &Headers, number: usize, credentials: &Credentials) -> 
     edits
 }
 
-struct Whole {
-    status: u16,
-    content_type: &'static str,
-    body: Option<Vec<u8>>,
+pub(super) struct Whole {
+    pub status: u16,
+    pub content_type: &'static str,
+    pub body: Option<Vec<u8>>,
 }
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 fn whole_answer(
     exchange: &mut Exchange,
@@ -345,7 +366,7 @@ fn whole_answer(
         return Whole { status, content_type: JSON, body };
     }
     if !ours {
-        if let Some(usage) = reported_usage(body, spoken) {
+        if let Some(usage) = passing::reported(body).and_then(|reported| reported.usage) {
             exchange.ledger.usage = usage;
         }
         return Whole { status, content_type: JSON, body: None };
@@ -393,12 +414,6 @@ fn whole_answer(
     }
     let body = client.write_answer(&answer, &incoming);
     Whole { status, content_type: JSON, body: Some(body) }
-}
-
-/// The usage that a JSON answer reports, where it reports any.
-fn reported_usage(body: &[u8], format: Format) -> Option<Usage> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    usage_of(&value, format)
 }
 
 pub(super) fn usage_of(value: &Value, format: Format) -> Option<Usage> {

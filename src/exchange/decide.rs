@@ -43,7 +43,7 @@ pub fn decide(
 }
 
 /// The first target of an alias, or the `provider/model` that a request names.
-fn asked_target(plan: &Plan, model: &str) -> Option<Arc<Target>> {
+pub(super) fn asked_target(plan: &Plan, model: &str) -> Option<Arc<Target>> {
     if let Some(chain) = plan.alias(model).and_then(|id| plan.chain(id)) {
         return chain.targets.first().cloned();
     }

@@ -115,6 +115,11 @@ impl Endpoint {
         matches!(self, Chat | Messages | Responses | Generate { .. } | Converse { .. })
     }
 
+    /// Whether its answers are read whole, so that a provider's that is empty is none.
+    pub(super) fn is_read(&self) -> bool {
+        self.is_chat() || *self == Self::Embeddings
+    }
+
     fn unknown(path: &str) -> Self {
         Self::Unknown(path.chars().take(200).collect())
     }

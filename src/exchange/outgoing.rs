@@ -1,7 +1,7 @@
 //! What an attempt's provider is sent: path, headers, credential, body.
 
 use super::headers::{self, HeaderEdits, Headers};
-use super::{Endpoint, Exchange};
+use super::{Endpoint, Exchange, embeddings, passing};
 use crate::config::{Plan, Provider, Target};
 use crate::formats::canonical::{ApiError, ChatRequest, Part};
 use crate::formats::embeddings::EmbeddingsFormat;
@@ -10,7 +10,7 @@ use crate::formats::splice::{self, Edit};
 use crate::formats::{Format, Outgoing, anthropic_messages};
 use crate::host::Time;
 use crate::providers::{Ask, Body, Call, Envelope, Operation, SIGN_HEADER, presented, spec};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// How an attempt asks its provider; the error says that the provider has no such thing.
 pub(super) fn call(exchange: &Exchange, target: &Target, provider: &Provider) -> Result<Call, ApiError> {
@@ -35,19 +35,29 @@ pub(super) fn call(exchange: &Exchange, target: &Target, provider: &Provider) ->
 
 /// Sets apart what is meant for one provider: objects under a provider's kind or configured name.
 pub(super) fn set_provider_parameters_apart(request: &mut ChatRequest, plan: &Plan) {
+    request.for_provider.extend(take_provider_parameters(&mut request.extra, plan));
+}
+
+/// Takes them out of a request's extra members.
+pub(super) fn take_provider_parameters(extra: &mut Map<String, Value>, plan: &Plan) -> Map<String, Value> {
+    let mut apart = Map::new();
     let named =
         |name: &str, value: &Value| value.is_object() && (spec(name).is_some() || plan.provider_named(name).is_some());
-    let names = request.extra.iter().filter(|(name, value)| named(name, value));
+    let names = extra.iter().filter(|(name, value)| named(name, value));
     for name in names.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-        if let Some(value) = request.extra.shift_remove(&name) {
-            request.for_provider.insert(name, value);
+        if let Some(value) = extra.shift_remove(&name) {
+            apart.insert(name, value);
         }
     }
+    apart
 }
 
 /// The parameters that the client has for this provider only.
-fn own_parameters<'a>(request: &'a ChatRequest, provider: &Provider) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    let of = |name: &str| request.for_provider.get(name).and_then(Value::as_object);
+pub(super) fn own_parameters<'a>(
+    for_provider: &'a Map<String, Value>,
+    provider: &Provider,
+) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let of = |name: &str| for_provider.get(name).and_then(Value::as_object);
     let by_kind = of(provider.spec.kind);
     let by_name = of(&provider.name).filter(|_| provider.name != provider.spec.kind);
     by_kind.into_iter().chain(by_name).flatten()
@@ -106,10 +116,10 @@ pub(super) fn request_head(
         edits.set(SIGN_HEADER, provider.name.clone());
     }
     let wants_body = match exchange.endpoint {
-        Endpoint::Other { .. } => exchange.model_asked.as_ref().is_some_and(|asked| *asked != target.model),
+        Endpoint::Other { .. } => passing::wants_body(exchange, target, provider),
         _ => true,
     };
-    if wants_body {
+    if wants_body && !passing::is_form(exchange) {
         edits.set("content-type", "application/json".into());
     }
     // A header that is both removed and set is set.
@@ -134,11 +144,10 @@ pub(super) fn write_body(
         let (body, dropped) = edited(exchange, target, provider, format, envelope, body)?;
         return Ok((enveloped(exchange, envelope, body)?, dropped));
     }
-    let mut edits = Vec::new();
-    if exchange.model_asked.as_deref() != Some(target.model.as_str()) {
-        edits.push(Edit::Set("model", Value::from(target.model.as_str()).to_string()));
+    match call.body {
+        Body::Embeddings(_) => embeddings::edited(exchange, target, provider, body),
+        _ => Ok((passing::edited(exchange, target, provider, body)?, Vec::new())),
     }
-    Ok((splice::edit(body, &edits).map_err(|_| no_object())?, Vec::new()))
 }
 
 /// The body for a provider that does not take the client's own, and what was dropped of it.
@@ -148,6 +157,9 @@ pub(super) fn translate(
     provider: &Provider,
     call: &Call,
 ) -> Option<Result<(Vec<u8>, Vec<String>), ApiError>> {
+    if let Body::Embeddings(format) = call.body {
+        return embeddings::translate(exchange, target, provider, format);
+    }
     let (Body::Chat(format, envelope), Some(request)) = (call.body, &exchange.request) else { return None };
     if format == exchange.format && !carries_foreign(request, format) {
         return None;
@@ -156,7 +168,7 @@ pub(super) fn translate(
     Some(written.and_then(|(body, dropped)| Ok((enveloped(exchange, envelope, body)?, dropped))))
 }
 
-fn no_object() -> ApiError {
+pub(super) fn no_object() -> ApiError {
     ApiError::new(400, "the request body is not a JSON object")
 }
 
@@ -195,7 +207,9 @@ fn edited(
         }
         edits.extend(renamed(request, provider, format));
         edits.extend(request.for_provider.keys().map(|name| Edit::Remove(name)));
-        edits.extend(own_parameters(request, provider).map(|(name, value)| Edit::Set(name, value.to_string())));
+        edits.extend(
+            own_parameters(&request.for_provider, provider).map(|(name, value)| Edit::Set(name, value.to_string())),
+        );
     }
     Ok((splice::edit(body, &edits).map_err(|_| no_object())?, dropped))
 }
@@ -244,7 +258,8 @@ fn translated(
     let mut written = format.write_request(request, &outgoing)?;
     // The usage that it would ask for comes without asking where it is rejected.
     written.dropped.retain(|name| name != "stream_options");
-    let own = own_parameters(request, provider).map(|(name, value)| Edit::Set(name, value.to_string()));
+    let own = own_parameters(&request.for_provider, provider);
+    let own = own.map(|(name, value)| Edit::Set(name, value.to_string()));
     let own: Vec<Edit<'_>> = renamed(request, provider, format).into_iter().chain(own).collect();
     if !own.is_empty() {
         written.body = splice::edit(&written.body, &own).map_err(|_| no_object())?;

@@ -1,7 +1,6 @@
 //! Streamed answers on their way from a provider's format to the client's.
 
 use super::Ledger;
-use super::attempt::usage_of;
 use super::frames::{FrameFault, Frames, Framing};
 use crate::formats::canonical::{ApiError, StreamEvent};
 use crate::formats::secrets::Credentials;
@@ -274,7 +273,7 @@ impl Observer {
         let mut each = |event: sse::Event<'_>| {
             if event.data.contains("\"usage\"")
                 && let Ok(value) = serde_json::from_str::<Value>(event.data)
-                && let Some(usage) = usage_of(&value, Format::OpenAiChat)
+                && let Some(usage) = super::passing::usage_of(&value)
             {
                 ledger.usage.merge(&usage);
             }

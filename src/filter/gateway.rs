@@ -4,8 +4,7 @@
 use super::hostcalls::{self, Map, Source};
 use super::{EXCHANGE_PROPERTY, EXCHANGES, UNTOUCHED, exchanges_in_flight, report_record, report_routing};
 use crate::config::Plan;
-use crate::exchange::{CLUSTER_HEADER, Exchange, HeaderEdits, Headers, Reply, Step};
-use crate::formats::Format;
+use crate::exchange::{CLUSTER_HEADER, Exchange, HeaderEdits, Headers, Reply, Step, untouched};
 use crate::formats::canonical::ApiError;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
@@ -29,7 +28,7 @@ impl Gateway {
         Self { context_id, plan, id: String::new(), exchange: None, waiting: false, logged: false, instead: None }
     }
 
-    /// The kill switch: the request goes untouched to the first provider that speaks its format.
+    /// The kill switch: the request goes to the first provider that speaks its format, untouched but for the base path.
     /// Health is the gateway's own, and stays so.
     fn pass_untouched(&self, headers: &Headers) -> Action {
         let path = headers.get(":path").unwrap_or_default();
@@ -37,15 +36,15 @@ impl Gateway {
             hostcalls::reply(&Reply::json(200, br#"{"status":"ok"}"#.to_vec()));
             return Action::Pause;
         }
-        let messages = path.starts_with("/v1/messages");
-        let format = if messages { Format::AnthropicMessages } else { Format::OpenAiChat };
-        let default = self.plan.passthrough.and_then(|id| self.plan.provider(id)).filter(|_| !messages);
-        let provider = default.or_else(|| self.plan.providers.iter().find(|p| p.spec.format == format));
+        let there = untouched(&self.plan, headers.get(":method").unwrap_or("GET"), path);
         let mut edits = HeaderEdits::default();
         hostcalls::set_property(EXCHANGE_PROPERTY, UNTOUCHED);
-        match provider.or(self.plan.providers.first()) {
-            Some(provider) => edits.set(CLUSTER_HEADER, provider.cluster.clone()),
+        match there.cluster {
+            Some(cluster) => edits.set(CLUSTER_HEADER, cluster),
             None => edits.remove(CLUSTER_HEADER),
+        }
+        if let Some(path) = there.path {
+            edits.set(":path", path);
         }
         hostcalls::edit(Map::Request, &edits);
         Action::Continue
@@ -104,7 +103,9 @@ impl HttpContext for Gateway {
 
     fn on_http_request_body(&mut self, size: usize, ends: bool) -> Action {
         if !self.waiting {
-            return Action::Continue;
+            let exchange = self.exchange.as_ref();
+            let over = exchange.and_then(|exchange| exchange.borrow_mut().body_passes(size));
+            return over.map_or(Action::Continue, |step| self.carry_out(&step));
         }
         let grown = self.exchange.as_ref().and_then(|exchange| exchange.borrow_mut().body_grows(size));
         match grown {
