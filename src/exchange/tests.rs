@@ -1,5 +1,7 @@
 //! The path, driven without a host: what each step asks for, and what stands in the record.
 
+mod providers;
+
 use super::*;
 use crate::config::load;
 use crate::report::Outcome;
