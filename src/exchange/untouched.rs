@@ -42,7 +42,7 @@ mod tests {
     fn an_untouched_request_reaches_the_path_that_its_provider_has() {
         let plan = |providers: &str| {
             let text = format!("version: 1\nenabled: false\nproviders:\n{providers}");
-            load(&text, &|_| Some("k".to_owned())).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+            load(&text, &|_: &str| Some("k".to_owned())).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
         };
         let groq = "  groq: {api_key: \"${K}\"}\n  anthropic: {api_key: \"${K}\"}\n";
         let glm = "  anthropic: {api_key: \"${K}\"}\n  glm: {api_key: \"${K}\"}\n";
