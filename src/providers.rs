@@ -4,16 +4,36 @@
 //! says so in its [`Spec::call`].
 
 mod anthropic;
+mod azure;
+mod bedrock;
+mod cohere;
 mod compatible;
+mod credentials;
+mod deepseek;
+mod fireworks;
+mod gemini;
 mod glm;
 mod groq;
+mod mistral;
+mod ollama;
 mod openai;
+mod openrouter;
+mod path;
+mod perplexity;
+mod together;
+mod vertex;
+mod vllm;
 mod xai;
 
-pub use glm::bearer as glm_bearer;
+pub use bedrock::host as bedrock_host;
+pub use credentials::{Jwt, credentials, presented};
+pub use vertex::host as vertex_host;
 
 use crate::formats::Format;
 use crate::formats::embeddings::EmbeddingsFormat;
+
+/// The header by which an attempt tells Envoy to put in the credential of the provider that it names.
+pub const SIGN_HEADER: &str = "x-conduit-sign";
 
 /// How a provider wants its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +65,65 @@ pub enum Operation<'a> {
     Embeddings,
     /// What passes unread: the path below `/v1`, such as `/images/generations`.
     Pass(&'a str),
+}
+
+impl Auth {
+    /// Whether Envoy puts the credential in, not the module.
+    pub fn is_envoys(self) -> bool {
+        matches!(self, Auth::AwsSigV4 | Auth::GcpAuthn)
+    }
+}
+
+/// What a provider may serve besides chats and embeddings: the paths of OpenAI's that differ most between providers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extra {
+    /// `/embeddings`
+    Embeddings,
+    /// `/completions`, the legacy ones.
+    Completions,
+    /// `/images/…`
+    Images,
+    /// `/audio/…`
+    Audio,
+    /// `/rerank`
+    Rerank,
+    /// `/moderations`
+    Moderations,
+}
+
+/// A field of a provider's configuration that not every kind knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// `api_key`
+    ApiKey,
+    /// `bearer`, an OAuth token from the environment.
+    Bearer,
+    /// `api_version`
+    ApiVersion,
+    /// `region`
+    Region,
+    /// `project`
+    Project,
+    /// `location`
+    Location,
+}
+
+impl Field {
+    /// Every one, in the order in which they are shown.
+    pub const ALL: [Field; 6] =
+        [Field::ApiKey, Field::Bearer, Field::ApiVersion, Field::Region, Field::Project, Field::Location];
+
+    /// Its name in the file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Field::ApiKey => "api_key",
+            Field::Bearer => "bearer",
+            Field::ApiVersion => "api_version",
+            Field::Region => "region",
+            Field::Project => "project",
+            Field::Location => "location",
+        }
+    }
 }
 
 /// What a provider's configuration says besides address and credential.
@@ -116,8 +195,15 @@ pub struct Spec {
     pub kind: &'static str,
     /// Its main format: what clients are translated to whose own it does not have.
     pub format: Format,
-    /// Where it is: origin and base path, without a trailing slash. `None`: the configuration must say `url:`.
+    /// Every format that it has for chats: what `api:` may name.
+    pub formats: &'static [Format],
+    /// Where it is: origin and base path, without a trailing slash. `None`: the configuration says it, by `url:` or,
+    /// for [`Field::Region`] and [`Field::Location`], by the place.
     pub url: Option<&'static str>,
+    /// The base path at `conduit mock`.
+    pub mock_path: &'static str,
+    /// The fields that it knows besides `kind`, `url` and `api`.
+    pub fields: &'static [Field],
     /// How it wants its credential.
     pub auth: Auth,
     /// Path of the chat endpoint below the base path.
@@ -128,6 +214,8 @@ pub struct Spec {
     pub headers: &'static [(&'static str, &'static str)],
     /// Body parameters that it rejects.
     pub rejects: &'static [&'static str],
+    /// Body parameters that it calls otherwise: OpenAI's name and its own.
+    pub renames: &'static [(&'static str, &'static str)],
     /// Its id in the price catalog.
     pub catalog_id: Option<&'static str>,
     /// The environment variable that usually holds its key.
@@ -139,33 +227,97 @@ pub struct Spec {
 }
 
 /// Every kind, in the order in which they are shown.
-pub const REGISTRY: &[&Spec] =
-    &[&openai::SPEC, &anthropic::SPEC, &groq::SPEC, &xai::SPEC, &glm::SPEC, &compatible::SPEC];
+pub const REGISTRY: &[&Spec] = &[
+    &openai::SPEC,
+    &anthropic::SPEC,
+    &azure::SPEC,
+    &gemini::SPEC,
+    &vertex::SPEC,
+    &bedrock::SPEC,
+    &groq::SPEC,
+    &xai::SPEC,
+    &glm::SPEC,
+    &deepseek::SPEC,
+    &mistral::SPEC,
+    &cohere::SPEC,
+    &together::SPEC,
+    &fireworks::SPEC,
+    &openrouter::SPEC,
+    &perplexity::SPEC,
+    &ollama::SPEC,
+    &vllm::SPEC,
+    &compatible::SPEC,
+];
 
 /// The kind of that name.
 pub fn spec(kind: &str) -> Option<&'static Spec> {
     REGISTRY.iter().find(|spec| spec.kind == kind).copied()
 }
 
-/// How most servers that speak OpenAI's Chat Completions are asked: OpenAI's paths, one format.
-fn compatible_call(ask: &Ask<'_>) -> Option<Call> {
-    let chat = |format, path: &str| Call { path: path.to_owned(), body: Body::Chat(format, Envelope::None) };
-    Some(match ask.operation {
-        Operation::Chat => chat(Format::OpenAiChat, "/chat/completions"),
-        Operation::Embeddings => {
-            Call { path: "/embeddings".to_owned(), body: Body::Embeddings(EmbeddingsFormat::OpenAi) }
-        }
-        Operation::Pass(path) => Call { path: path.to_owned(), body: Body::AsItIs },
-        Operation::CountTokens => return None,
-    })
+/// What most kinds have in common: OpenAI's Chat Completions behind a bearer key. A kind names only what differs.
+const COMPATIBLE: Spec = Spec {
+    kind: "",
+    format: Format::OpenAiChat,
+    formats: &[Format::OpenAiChat],
+    url: None,
+    mock_path: "/v1",
+    fields: &[Field::ApiKey],
+    auth: Auth::Bearer,
+    chat_path: "/chat/completions",
+    call: |ask| openai_call(ask, &[Format::OpenAiChat], &[]),
+    headers: &[],
+    rejects: &[],
+    renames: &[],
+    catalog_id: None,
+    key_variable: "",
+    key_optional: false,
+    stream_options: true,
+};
+
+/// The format of a chat: what `api:` says, else the client's where the provider has it natively, else its main one.
+fn spoken(ask: &Ask<'_>, native: &[Format]) -> Option<Format> {
+    let own = native.iter().find(|format| **format == ask.client).or_else(|| native.first());
+    ask.settings.api.or_else(|| own.copied())
 }
 
-/// The same for servers that speak OpenAI's Responses too: clients of that format are not translated.
-fn responses_too(ask: &Ask<'_>) -> Option<Call> {
-    let wanted = ask.settings.api.unwrap_or(ask.client);
-    if ask.operation == Operation::Chat && wanted == Format::OpenAiResponses {
-        let body = Body::Chat(Format::OpenAiResponses, Envelope::None);
-        return Some(Call { path: "/responses".to_owned(), body });
-    }
-    compatible_call(ask)
+/// How a server with OpenAI's paths is asked. `native` are the formats that clients of theirs get untranslated, the
+/// main one first; another of its formats must be asked for by `api:`.
+fn openai_call(ask: &Ask<'_>, native: &[Format], extras: &[Extra]) -> Option<Call> {
+    let (path, body) = match ask.operation {
+        Operation::Chat => {
+            let format = spoken(ask, native)?;
+            let path = match format {
+                Format::OpenAiChat => "/chat/completions",
+                Format::OpenAiResponses => "/responses",
+                Format::AnthropicMessages => "/messages",
+                Format::Gemini | Format::BedrockConverse => return None,
+            };
+            (path, Body::Chat(format, Envelope::None))
+        }
+        Operation::Embeddings if extras.contains(&Extra::Embeddings) => {
+            ("/embeddings", Body::Embeddings(EmbeddingsFormat::OpenAi))
+        }
+        Operation::Pass(path) if passes(path, extras) => (path, Body::AsItIs),
+        Operation::Embeddings | Operation::Pass(_) | Operation::CountTokens => return None,
+    };
+    Some(Call { path: path.to_owned(), body })
 }
+
+/// Whether a path below `/v1` may be asked for. Of paths that are not told apart here the provider is the judge: files,
+/// batches, fine-tuning and what is yet to come.
+fn passes(path: &str, extras: &[Extra]) -> bool {
+    let mut parts = path.split(['/', '?']).skip(1);
+    let extra = match parts.next() {
+        Some("embeddings") => Extra::Embeddings,
+        Some("completions") => Extra::Completions,
+        Some("images") => Extra::Images,
+        Some("audio") => Extra::Audio,
+        Some("rerank") => Extra::Rerank,
+        Some("moderations") => Extra::Moderations,
+        _ => return true,
+    };
+    extras.contains(&extra)
+}
+
+#[cfg(test)]
+mod tests;

@@ -72,7 +72,7 @@ Examples:
   echo '{\"model\":\"auto\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}' | conduit explain conduit.yaml -")]
     Explain(Explain),
 
-    /// Stand in for providers: OpenAI and Anthropic formats on one port, with faults on demand.
+    /// Stand in for providers: OpenAI, Azure, Anthropic, Gemini, Vertex, Bedrock on one port, with faults on demand.
     #[command(after_help = "\
 Examples:
   conduit mock --port 8000
@@ -81,10 +81,19 @@ Examples:
   curl localhost:8000/mock/requests     what was received (credentials as hashes); DELETE empties it
   curl localhost:8000/mock/bill         requests and tokens by model
 
-It serves /v1/chat/completions, /v1/completions, /v1/embeddings, /v1/models, /v1/messages and
-/v1/messages/count_tokens, below any base path. It repeats the last user text, calls a tool where
-one is forced or the text says its name, \"weather\" or \"tool\" (two at once for \"parallel\"),
-quotes tool results, and fills JSON schemas.
+It serves, below any base path:
+  OpenAI     /v1/chat/completions /responses /completions /embeddings /models /images/generations
+             /audio/speech /audio/transcriptions, and /rerank as Cohere and Jina do
+  Azure      /openai/deployments/NAME/…?api-version=…; /openai/v1/… with an api-key header, or below /azure
+  Anthropic  /v1/messages, /v1/messages/count_tokens
+  Gemini     /v1beta/models/NAME:generateContent :streamGenerateContent :countTokens :embedContent
+             :batchEmbedContents
+  Vertex     /v1/projects/P/locations/L/publishers/google/models/NAME:… (:predict embeds), and
+             publishers/anthropic/models/NAME:rawPredict :streamRawPredict
+  Bedrock    /model/NAME/converse, converse-stream, invoke, invoke-with-response-stream; a bearer
+             key, or signed with the key of --aws-access-key and --aws-secret-key
+It repeats the last user text, calls a tool where one is forced or the text says its name,
+\"weather\" or \"tool\" (two at once for \"parallel\"), quotes tool results, and fills JSON schemas.
 
 Faults, as a header (x-mock-status: 503) or in the model's name (gpt-4o+status=503+times=2):
   status=N         answer with that error          retry-after=S  and with this Retry-After
@@ -93,7 +102,9 @@ Faults, as a header (x-mock-status: 503) or in the model's name (gpt-4o+status=5
   garbage          bytes that are not the format   end-early      end a stream without its end
   error-in-stream  an error inside a stream        no-usage       report no usage
   text=WORDS       say this                        tokens=N       say N words
-  cached=N         N prompt tokens were cached     times=N        only the first N requests alike
+  cached=N         N prompt tokens were cached     cache-write=N  N were written to the cache
+  safety           withhold the answer             prompt-block   refuse the prompt
+  gzip deflate br zstd   compress the body so      times=N        only the first N requests alike
 
 A script (--script FILE) is JSON Lines; the first line that fits answers:
   {\"match\": {\"model\": \"gpt-4o\", \"text\": \"hello\"}, \"times\": 1, \"status\": 503, \"body\": {…}}
@@ -183,9 +194,15 @@ pub(super) struct Mock {
     /// Scripted answers, JSON Lines.
     #[arg(long, value_name = "FILE")]
     pub script: Option<PathBuf>,
-    /// Serve requests that carry no credential too; without it they get a 401.
+    /// Serve requests that carry no credential too; without it they are refused as the vendor does.
     #[arg(long)]
     pub open: bool,
+    /// The id of the AWS key that requests to Bedrock may be signed with.
+    #[arg(long, value_name = "ID", default_value = "AKIDMOCK")]
+    pub aws_access_key: String,
+    /// Its secret; one made up for the mock, as others on the machine can see it.
+    #[arg(long, value_name = "SECRET", default_value = "mock-secret")]
+    pub aws_secret_key: String,
 }
 
 #[derive(Debug, Args)]

@@ -2,7 +2,7 @@
 
 use crate::cost::Price;
 use crate::host::Secret;
-use crate::providers::{Auth, Settings, Spec};
+use crate::providers::{Auth, Jwt, Settings, Spec};
 use crate::route::Rule;
 use crate::tokens::Tokenizer;
 use std::collections::{BTreeMap, BTreeSet};
@@ -85,8 +85,10 @@ pub struct Provider {
     pub settings: Settings,
     /// How it wants its credential.
     pub auth: Auth,
-    /// Its credential; `None` where the kind needs none and none is given.
+    /// Its credential; `None` where the kind needs none and none is given, or Envoy has it.
     pub key: Option<Secret>,
+    /// The token that is made of the credential, where one is.
+    pub jwt: Jwt,
     /// Whether `conduit mock` stands in for it, because its key is not set.
     pub mocked: bool,
     /// The Envoy cluster of this provider alone: `conduit.provider.<name>`.

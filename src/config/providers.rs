@@ -1,10 +1,26 @@
 //! `providers:`: who can be reached, where, and with which credential.
 
-use super::read::{Cursor, Entry, near, one_of, short};
-use super::scalars::{Piece, is_variable, pieces, url};
+mod values;
+
+use super::read::{Cursor, Entry, Fields, near, one_of, short};
+use super::scalars::url;
 use super::{Address, Plan, Provider, Url};
+use crate::formats::Format;
 use crate::host::{Env, Secret};
-use crate::providers::{REGISTRY, Settings, Spec, spec};
+use crate::providers::{Auth, Field, Jwt, REGISTRY, Settings, Spec, bedrock_host, spec, vertex_host};
+use values::{Environment, read_key, read_name, read_url};
+
+/// The words for formats in `api:`: the names that their endpoints have in rules and records.
+const APIS: &[(&str, Format)] = &[
+    ("chat", Format::OpenAiChat),
+    ("responses", Format::OpenAiResponses),
+    ("messages", Format::AnthropicMessages),
+    ("generate_content", Format::Gemini),
+    ("converse", Format::BedrockConverse),
+];
+
+/// The variable without which Envoy's AWS signing has no key in the environment. It names a key, it is none.
+const AWS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 
 /// Reads the providers. One that cannot be used keeps its name, so that what names it is not a second mistake.
 pub(super) fn read(providers: &Cursor<'_>, plan: &mut Plan, env: &dyn Env) -> Vec<(String, Option<Provider>)> {
@@ -23,7 +39,17 @@ fn read_one(entry: &Entry<'_>, plan: &mut Plan, env: &dyn Env) -> Option<Provide
         let found = format!("the name {:?}", short(entry.name));
         entry.key.mistake(found, "a provider's name of at most 64 letters, digits, `_` and `-`", None);
     }
-    let fields = entry.value.fields(&["kind", "url", "api_key"]);
+    let fields = entry.value.fields(&[
+        "kind",
+        "url",
+        "api_key",
+        "bearer",
+        "api",
+        "api_version",
+        "region",
+        "project",
+        "location",
+    ]);
     let spec = match fields.get("kind") {
         Some(kind) => read_kind(&kind),
         // What is no map at all has one mistake already.
@@ -35,38 +61,48 @@ fn read_one(entry: &Entry<'_>, plan: &mut Plan, env: &dyn Env) -> Option<Provide
             None
         }),
     };
+    if let Some(spec) = spec {
+        only_known(&fields, spec);
+    }
 
     let mut environment = Environment { env, plan, unset: false };
+    let settings = read_settings(&fields, spec, &mut environment);
     let found_url = match (fields.get("url"), spec) {
         (Some(url), _) => read_url(&url, spec, &mut environment),
-        (None, Some(spec)) => match spec.url {
-            Some(usual) => url(usual).ok(),
-            None => {
-                let expected = format!("the server's base URL, which kind `{}` has no default for", spec.kind);
-                fields.missing("url", &expected);
-                None
-            }
-        },
+        (None, Some(spec)) => usual_url(&fields, spec, &settings),
         (None, None) => None,
     };
-    let key = match (fields.get("api_key"), spec) {
-        (Some(key), _) => read_key(&key, spec, &mut environment),
-        (None, Some(spec)) if !spec.key_optional => {
-            fields.missing("api_key", &format!("\"${{{}}}\"", spec.key_variable));
-            None
-        }
-        (None, _) => None,
-    };
+    let key = read_credential(&fields, spec, &mut environment);
 
-    let mocked = environment.unset;
-    let (url, key) = match (&plan.mock, mocked) {
-        (Some(mock), true) => (Some(mock_url(mock)), Some(Secret::new("mock".into()))),
-        _ => (found_url, key),
+    let unset = environment.unset;
+    let spec = spec?;
+    let auth = match fields.has("bearer") || spec.auth == Auth::AwsSigV4 && fields.has("api_key") {
+        true => Auth::Bearer,
+        false => spec.auth,
+    };
+    let place = [(Field::Region, "the AWS region of the models"), (Field::Project, "the Google Cloud project")];
+    for (field, what) in place.iter().filter(|(field, _)| spec.fields.contains(field)) {
+        // A key and an address leave nothing that a region is needed for.
+        if !(*field == Field::Region && auth == Auth::Bearer && fields.has("url")) && !fields.has(field.name()) {
+            fields.missing(field.name(), what);
+        }
+    }
+    let unsigned = auth == Auth::AwsSigV4 && plan.mock.is_some() && {
+        // Not for the credential itself, which is Envoy's: the module has to know whether there is one.
+        plan.variables.insert(AWS_KEY_ID.to_owned());
+        env.var(AWS_KEY_ID).is_none_or(|id| id.trim().is_empty())
+    };
+    let mocked = plan.mock.is_some() && (unset || unsigned);
+    let (url, key, auth) = match &plan.mock {
+        Some(mock) if mocked => {
+            let auth = if auth.is_envoys() { Auth::Bearer } else { auth };
+            (Some(mock_url(mock, spec)), Some(Secret::new("mock".into())), auth)
+        }
+        _ => (found_url, key, auth),
     };
     let cluster = format!("conduit.provider.{}", entry.name);
-    let spec = spec?;
-    let settings = Settings::default();
-    Some(Provider { name: entry.name.to_owned(), spec, url: url?, settings, auth: spec.auth, key, mocked, cluster })
+    let name = entry.name.to_owned();
+    Some(Provider { name, spec, url: url?, settings, auth, key, jwt: Jwt::default(), mocked, cluster })
 }
 
 fn kinds() -> Vec<&'static str> {
@@ -78,103 +114,96 @@ fn read_kind(kind: &Cursor<'_>) -> Option<&'static Spec> {
     kind.word(&words)
 }
 
-fn mock_url(mock: &Address) -> Url {
-    Url { tls: false, host: mock.address.clone(), port: mock.port, path: "/v1".into() }
-}
-
-/// The environment as one provider sees it.
-struct Environment<'e> {
-    env: &'e dyn Env,
-    plan: &'e mut Plan,
-    /// Whether a variable was not set and `conduit mock` stands in.
-    unset: bool,
-}
-
-impl Environment<'_> {
-    /// The text with its variables replaced; `None` where one is not set, which is a mistake unless there is a mock.
-    fn fill(&mut self, at: &Cursor<'_>, pieces: &[Piece<'_>]) -> Option<String> {
-        let mut filled = Some(String::new());
-        for piece in pieces {
-            let value = match piece {
-                Piece::Literal(text) => Some((*text).to_owned()),
-                Piece::Variable(name) => {
-                    self.plan.variables.insert((*name).to_owned());
-                    let value = self.env.var(name).map(|value| value.trim().to_owned()).filter(|v| !v.is_empty());
-                    if value.is_none() {
-                        self.unset = true;
-                    }
-                    if value.is_none() && self.plan.mock.is_none() {
-                        let expected =
-                            format!("`{name}` in the environment, or `mock:` to stand in for providers without a key");
-                        at.mistake(format!("the variable `{name}`, which is not set"), expected, None);
-                    }
-                    value
-                }
+/// Reports each field that this kind does not know, with the kinds that do.
+fn only_known(fields: &Fields<'_>, spec: &Spec) {
+    for field in Field::ALL.iter().filter(|field| !spec.fields.contains(field)) {
+        if let Some(cursor) = fields.get(field.name()) {
+            let found = format!("`{}` for kind `{}`, which has no use for it", field.name(), spec.kind);
+            let knowing: Vec<&str> =
+                REGISTRY.iter().filter(|spec| spec.fields.contains(field)).map(|spec| spec.kind).collect();
+            let expected = match field {
+                // Nearly all know it.
+                Field::ApiKey => "a token in `bearer`, or none where Envoy fetches it".to_owned(),
+                _ => format!("it only for {}", one_of(&knowing)),
             };
-            filled = filled.zip(value).map(|(text, value)| text + &value);
+            cursor.mistake(found, expected, None);
         }
-        filled
     }
 }
 
-fn read_url(cursor: &Cursor<'_>, spec: Option<&Spec>, environment: &mut Environment<'_>) -> Option<Url> {
-    const EXPECTED: &str = "`http://` or `https://`, a host, and where needed a port and a base path";
-    let text = cursor.text(EXPECTED)?;
-    let Some(pieces) = pieces(text) else {
-        cursor.mistake(cursor.describe(), "`${NAME}` with the name of an environment variable", None);
-        return None;
-    };
-    let has_variables = pieces.iter().any(|piece| matches!(piece, Piece::Variable(_)));
-    let filled = environment.fill(cursor, &pieces)?;
-    // What came out of the environment may be secret, and so is what stands before an `@`: neither is shown.
-    let shown = match (has_variables, filled.contains('@')) {
-        (true, _) => format!("{} once filled in", cursor.describe()),
-        (false, true) => "a URL (not shown)".to_owned(),
-        (false, false) => cursor.describe(),
-    };
-    match url(&filled) {
-        Err(why) => {
-            let near = (why == "has no scheme" && !has_variables && !filled.contains('@'))
-                .then(|| format!("https://{filled}"));
-            cursor.mistake(format!("{shown}, which {why}"), EXPECTED, near.filter(|near| url(near).is_ok()));
-            None
-        }
-        Ok(found) => match spec.and_then(|spec| found.path.strip_suffix(spec.chat_path)) {
-            None => Some(found),
-            Some(_) => {
-                let base = spec.and_then(|spec| filled.trim_end_matches('/').strip_suffix(spec.chat_path));
-                let near = base.filter(|_| !has_variables).map(str::to_owned);
-                cursor.mistake(
-                    format!("{shown}, which names the endpoint"),
-                    "the base path that stands before it",
-                    near,
-                );
+fn read_settings(fields: &Fields<'_>, spec: Option<&Spec>, environment: &mut Environment<'_>) -> Settings {
+    let api = fields.get("api").and_then(|cursor| {
+        let has = |format: &Format| spec.is_none_or(|spec| spec.formats.contains(format));
+        let words: Vec<(&str, Format)> = APIS.iter().filter(|(_, format)| has(format)).copied().collect();
+        let found = cursor.as_text().and_then(|text| APIS.iter().find(|(name, _)| *name == text));
+        match (found, spec) {
+            (Some((name, format)), Some(spec)) if !has(format) => {
+                let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+                let found = format!("`{name}`, which kind `{}` does not serve", spec.kind);
+                cursor.mistake(found, one_of(&names), None);
                 None
             }
-        },
+            _ => cursor.word(&words),
+        }
+    });
+    let mut read = |field: Field, expected: &str, more: &str| {
+        let known = spec.is_none_or(|spec| spec.fields.contains(&field));
+        let cursor = fields.get(field.name()).filter(|_| known)?;
+        read_name(&cursor, expected, more, environment)
+    };
+    Settings {
+        api,
+        api_version: read(Field::ApiVersion, "a version of the API, such as \"2024-10-21\"", "."),
+        region: read(Field::Region, "an AWS region, such as us-east-1", ""),
+        project: read(Field::Project, "the id of a Google Cloud project", ".:"),
+        location: read(Field::Location, "a Google Cloud location, such as global or europe-west1", ""),
     }
 }
 
-/// Reads a credential. What stands there is never shown: it may be one.
-fn read_key(cursor: &Cursor<'_>, spec: Option<&Spec>, environment: &mut Environment<'_>) -> Option<Secret> {
-    let usual = spec.map(|spec| spec.key_variable).filter(|name| !name.is_empty()).unwrap_or("API_KEY");
-    let expected = format!("the name of an environment variable, such as \"${{{usual}}}\"");
-    let Some(text) = cursor.as_text() else {
-        let found = if cursor.is_nothing() { "nothing" } else { "no string" };
-        cursor.mistake(found, expected, None);
-        return None;
-    };
-    let pieces = pieces(text).filter(|pieces| pieces.iter().any(|piece| matches!(piece, Piece::Variable(_))));
-    let Some(pieces) = pieces else {
-        let bare = text.strip_prefix('$').filter(|name| is_variable(name));
-        let found = if bare.is_some() { "a variable without braces" } else { "a literal key (not shown)" };
-        cursor.mistake(found, expected, bare.map(|name| format!("${{{name}}}")));
-        return None;
-    };
-    let filled = environment.fill(cursor, &pieces)?;
-    if filled.bytes().any(|byte| !(b' '..=b'~').contains(&byte)) {
-        cursor.mistake("a key with characters that no header may have (not shown)", "visible ASCII", None);
+/// Where a provider is that has no `url:`. What is missing to know it is reported.
+fn usual_url(fields: &Fields<'_>, spec: &Spec, settings: &Settings) -> Option<Url> {
+    if let Some(usual) = spec.url {
+        return url(usual).ok();
+    }
+    if spec.fields.contains(&Field::Location) {
+        return url(&format!("https://{}", vertex_host(settings.location.as_deref()))).ok();
+    }
+    if spec.fields.contains(&Field::Region) {
+        return url(&format!("https://{}", bedrock_host(settings.region.as_deref()?))).ok();
+    }
+    let example = if spec.kind == "azure" { ", such as https://NAME.openai.azure.com" } else { "" };
+    let expected = format!("the server's base URL{example}, which kind `{}` has no default for", spec.kind);
+    fields.missing("url", &expected);
+    None
+}
+
+/// Reads `api_key:` or `bearer:`; that neither is there is reported where the kind cannot do without.
+fn read_credential(fields: &Fields<'_>, spec: Option<&Spec>, environment: &mut Environment<'_>) -> Option<Secret> {
+    let knows = |field| spec.is_none_or(|spec| spec.fields.contains(&field));
+    let usual = spec.map(|spec| spec.key_variable).filter(|name| !name.is_empty());
+    let api_key = fields.get("api_key").filter(|_| knows(Field::ApiKey));
+    let bearer = fields.get("bearer").filter(|_| knows(Field::Bearer));
+    if let (Some(_), Some(bearer)) = (&api_key, &bearer) {
+        bearer.mistake("`api_key` and `bearer` side by side", "one of them", None);
+    }
+    if api_key.is_none() && bearer.is_none() {
+        if let Some(spec) = spec.filter(|spec| !spec.key_optional) {
+            let or = if knows(Field::Bearer) { ", or a token in `bearer`" } else { "" };
+            fields.missing("api_key", &format!("\"${{{}}}\"{or}", spec.key_variable));
+        }
         return None;
     }
-    Some(Secret::new(filled))
+    let token = match usual {
+        // The usual variable of a kind with both is the key's.
+        Some(_) if knows(Field::ApiKey) => "AZURE_TOKEN",
+        usual => usual.unwrap_or("TOKEN"),
+    };
+    let api_key = api_key.and_then(|cursor| read_key(&cursor, usual.unwrap_or("API_KEY"), environment));
+    let bearer = bearer.and_then(|cursor| read_key(&cursor, token, environment));
+    api_key.or(bearer)
+}
+
+/// The mock's address, with the base path at which it plays this kind.
+fn mock_url(mock: &Address, spec: &Spec) -> Url {
+    Url { tls: false, host: mock.address.clone(), port: mock.port, path: spec.mock_path.into() }
 }

@@ -295,6 +295,9 @@ fn key_of<'a>(exchange: &'a Exchange, target: &Target) -> Option<&'a Secret> {
     exchange.plan.provider(target.provider)?.key.as_ref()
 }
 
+/// Under which names providers give a request's id: OpenAI, Anthropic, Amazon, Azure's two layers.
+const REQUEST_IDS: &[&str] = &["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-ms-request-id"];
+
 fn answer_edits(headers: &Headers, number: usize, key: Option<&Secret>) -> HeaderEdits {
     let mut edits = HeaderEdits::default();
     for name in NOT_FOR_CLIENTS.iter().filter(|name| headers.get(name).is_some()) {
@@ -305,10 +308,11 @@ fn answer_edits(headers: &Headers, number: usize, key: Option<&Secret>) -> Heade
         edits.remove(name);
     }
     // Each vendor's SDK looks for the request id under its own vendor's name.
-    match (headers.get("x-request-id"), headers.get("request-id")) {
-        (Some(id), None) => edits.set("request-id", id.to_owned()),
-        (None, Some(id)) => edits.set("x-request-id", id.to_owned()),
-        _ => {}
+    let said = REQUEST_IDS.iter().find_map(|name| headers.get(name));
+    if let Some(id) = said {
+        for name in ["x-request-id", "request-id"].iter().filter(|name| headers.get(name).is_none()) {
+            edits.set(name, id.to_owned());
+        }
     }
     edits.set(ANSWERED_HEADER, number.saturating_add(1).to_string());
     edits

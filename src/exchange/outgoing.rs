@@ -7,9 +7,9 @@ use crate::formats::canonical::{ApiError, ChatRequest, Part};
 use crate::formats::embeddings::EmbeddingsFormat;
 use crate::formats::signature::{self, Vendor};
 use crate::formats::splice::{self, Edit};
-use crate::formats::{Format, Outgoing, anthropic_messages};
+use crate::formats::{Format, Outgoing, anthropic_messages, invoke};
 use crate::host::Time;
-use crate::providers::{Ask, Auth, Body, Call, Envelope, Operation, glm_bearer, spec};
+use crate::providers::{Ask, Body, Call, Envelope, Operation, SIGN_HEADER, presented, spec};
 use serde_json::{Map, Value};
 
 /// How an attempt asks its provider; the error says that the provider has no such thing.
@@ -109,15 +109,11 @@ pub(super) fn request_head(
             edits.set(name, (*value).to_owned());
         }
     }
-    if let Some(key) = &provider.key {
-        match provider.auth {
-            Auth::Bearer => edits.set("authorization", format!("Bearer {}", key.reveal())),
-            Auth::XApiKey => edits.set("x-api-key", key.reveal().to_owned()),
-            Auth::ApiKey => edits.set("api-key", key.reveal().to_owned()),
-            Auth::XGoogApiKey => edits.set("x-goog-api-key", key.reveal().to_owned()),
-            Auth::AwsSigV4 | Auth::GcpAuthn => {}
-            Auth::GlmJwt => edits.set("authorization", format!("Bearer {}", glm_bearer(key, now).reveal())),
-        }
+    if let Some((name, value)) = presented(provider, now) {
+        edits.set(name, value.reveal().to_owned());
+    }
+    if provider.auth.is_envoys() {
+        edits.set(SIGN_HEADER, provider.name.clone());
     }
     let wants_body = match exchange.endpoint {
         Endpoint::Other { .. } => passing::wants_body(exchange, target, provider),
@@ -246,8 +242,12 @@ fn translated(
 }
 
 /// The body in its envelope.
-fn enveloped(_exchange: &Exchange, envelope: Envelope, body: Vec<u8>) -> Result<Vec<u8>, ApiError> {
-    match envelope {
-        Envelope::None | Envelope::Invoke | Envelope::RawPredict => Ok(body),
-    }
+fn enveloped(exchange: &Exchange, envelope: Envelope, body: Vec<u8>) -> Result<Vec<u8>, ApiError> {
+    let own = exchange.format == Format::AnthropicMessages;
+    let wrapped = match envelope {
+        Envelope::None => return Ok(body),
+        Envelope::Invoke => invoke::to_invoke(&body, exchange.headers.get("anthropic-beta").filter(|_| own)),
+        Envelope::RawPredict => invoke::to_raw_predict(&body),
+    };
+    wrapped.map_err(|_| no_object())
 }

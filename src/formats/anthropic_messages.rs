@@ -8,11 +8,11 @@
 mod answer;
 mod blocks;
 mod error;
-mod model;
+pub(crate) mod model;
 mod params;
 mod request;
 mod stream_read;
-mod stream_write;
+pub(crate) mod stream_write;
 mod turns;
 mod write;
 

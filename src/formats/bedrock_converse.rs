@@ -1,65 +1,74 @@
-//! Bedrock Converse (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>, 2026-11-21).
+//! Amazon Bedrock's Converse and ConverseStream
+//! (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html>, 2026-11-21).
+//!
+//! The model stands in the path, not in the body. A stream is a binary event stream ([`eventstream`](super::eventstream)):
+//! its reader takes each message as an event whose name is the message's `:event-type` or `:exception-type` and whose data
+//! is the payload; its writer writes whole frames.
+//!
+//! Lost on the way through the canonical form are a document's `citations` and `context`, and that a tool's result was
+//! `json` (it becomes the JSON text). Blocks that it has no word for (`guardContent`, `video`, `searchResult`, calls of
+//! Bedrock's own tools…) are kept verbatim.
 
-use super::canonical::{Answer, ApiError, ChatRequest, StreamEvent};
-use super::{Incoming, Outgoing, ReadStream, RequestError, WriteStream, Written, sse};
+mod answer;
+mod blocks;
+mod error;
+mod media;
+mod model;
+mod params;
+mod reasoning;
+mod request;
+mod stream_read;
+mod stream_write;
+mod turns;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use super::canonical::{Answer, ApiError, ChatRequest};
+use super::{Incoming, Outgoing, RequestError, Written};
 use crate::usage::Usage;
 use serde_json::Value;
 
-/// Reads a request.
-pub fn read_request(_body: &Value) -> Result<ChatRequest, RequestError> {
-    Err(RequestError::new("", "not written yet"))
+pub use stream_read::StreamReader;
+pub use stream_write::StreamWriter;
+
+/// Reads a request. Its `model` is empty and `stream` is false: the path says both.
+pub fn read_request(body: &Value) -> Result<ChatRequest, RequestError> {
+    request::read(body)
 }
 
 /// Writes a request.
-pub fn write_request(_request: &ChatRequest, _outgoing: &Outgoing<'_>) -> Result<Written, RequestError> {
-    Err(RequestError::new("", "not written yet"))
+///
+/// From another format: instructions move to `system` in their order, turns of one role merge, tool results come first
+/// in the turn after their calls, blank text goes, cache marks become `cachePoint` blocks where the model knows them. A
+/// history of calls needs `toolConfig`, so tools that the client no longer offers are named there as not available.
+/// What this format cannot say is dropped with a note, or refused where the answer would mean something else without it.
+pub fn write_request(request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<Written, RequestError> {
+    write::write(request, outgoing)
 }
 
 /// Reads a whole answer. An error body under a 2xx status is an `Err`.
-pub fn read_answer(_body: &[u8]) -> Result<Answer, ApiError> {
-    Err(ApiError::new(502, "not written yet"))
+pub fn read_answer(body: &[u8]) -> Result<Answer, ApiError> {
+    answer::read(body)
 }
 
-/// Writes a whole answer.
-pub fn write_answer(_answer: &Answer, _incoming: &Incoming<'_>) -> Vec<u8> {
-    Vec::new()
+/// Writes a whole answer: the first choice, the only one that this format has.
+pub fn write_answer(answer: &Answer, incoming: &Incoming<'_>) -> Vec<u8> {
+    answer::write(answer, incoming)
 }
 
 /// Reads an error body. Never fails; what looks like a credential is masked.
-pub fn read_error(status: u16, _body: &[u8]) -> ApiError {
-    ApiError::new(status, "not written yet")
+pub fn read_error(status: u16, body: &[u8]) -> ApiError {
+    error::read(status, body)
 }
 
 /// Writes an error body; what looks like a credential is masked.
-pub fn write_error(_error: &ApiError) -> Vec<u8> {
-    Vec::new()
+pub fn write_error(error: &ApiError) -> Vec<u8> {
+    error::write(error).to_string().into_bytes()
 }
 
-/// Reads what an answer reports of its usage.
-pub fn read_usage(_usage: &Value) -> Usage {
-    Usage::default()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct StreamReader {}
-
-impl ReadStream for StreamReader {
-    fn event(&mut self, _event: &sse::Event<'_>, _out: &mut Vec<StreamEvent>) {}
-    fn finish(&mut self, _out: &mut Vec<StreamEvent>) {}
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub struct StreamWriter {}
-
-impl StreamWriter {
-    /// A writer for one answer.
-    pub fn new(_incoming: &Incoming<'_>) -> Self {
-        Self {}
-    }
-}
-
-impl WriteStream for StreamWriter {
-    fn write(&mut self, _event: &StreamEvent, _out: &mut Vec<u8>) {}
+/// Reads a `usage` object into the convention of [`Usage`]: `input` includes both kinds of cached tokens.
+pub fn read_usage(usage: &Value) -> Usage {
+    answer::read_usage(usage)
 }

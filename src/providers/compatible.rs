@@ -1,19 +1,17 @@
-//! Any server that speaks OpenAI Chat Completions: vLLM, llama.cpp, TGI, a gateway of one's own. `url:` says where.
+//! Any server that speaks OpenAI Chat Completions: llama.cpp, TGI, a gateway of one's own. `url:` says where. What else it
+//! serves is for it to say; `api:` names another format than Chat Completions.
 
-use super::{Auth, Spec};
+use super::{COMPATIBLE, Extra, Spec};
 use crate::formats::Format;
 
 pub(super) const SPEC: Spec = Spec {
     kind: "openai-compatible",
-    format: Format::OpenAiChat,
-    url: None,
-    auth: Auth::Bearer,
-    chat_path: "/chat/completions",
-    call: super::compatible_call,
-    headers: &[],
-    rejects: &[],
-    catalog_id: None,
-    key_variable: "",
+    formats: &[Format::OpenAiChat, Format::OpenAiResponses, Format::AnthropicMessages],
     key_optional: true,
-    stream_options: true,
+    call: |ask| super::openai_call(ask, NATIVE, EXTRAS),
+    ..COMPATIBLE
 };
+
+const NATIVE: &[Format] = &[Format::OpenAiChat];
+const EXTRAS: &[Extra] =
+    &[Extra::Embeddings, Extra::Completions, Extra::Images, Extra::Audio, Extra::Rerank, Extra::Moderations];

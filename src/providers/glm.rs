@@ -1,7 +1,10 @@
 //! GLM by Z.ai / Zhipu (<https://docs.bigmodel.cn/cn/api/introduction>, 2026-11-21). A key of the form `id.secret` is
-//! not sent itself: a short-lived JWT signed with the secret is.
+//! not sent itself: a short-lived JWT signed with the secret is. Reasoning comes as `reasoning_content`; usage in the last
+//! chunk of a stream; errors as `{"error": {"code": "1210", "message": …}}`, where `code` is a number in a text. The
+//! international address is `https://api.z.ai/api/paas/v4`, whose prices in USD the catalog has under `zai`; the endpoint
+//! in Anthropic's format is `kind: anthropic, url: https://open.bigmodel.cn/api/anthropic/v1`.
 
-use super::{Auth, Spec};
+use super::{Auth, COMPATIBLE, Extra, Spec};
 use crate::formats::Format;
 use crate::host::{Secret, Time};
 use base64::Engine as _;
@@ -11,25 +14,26 @@ use sha2::Sha256;
 
 pub(super) const SPEC: Spec = Spec {
     kind: "glm",
-    format: Format::OpenAiChat,
     url: Some("https://open.bigmodel.cn/api/paas/v4"),
     auth: Auth::GlmJwt,
-    chat_path: "/chat/completions",
-    call: super::compatible_call,
-    headers: &[],
+    call: |ask| super::openai_call(ask, &[Format::OpenAiChat], EXTRAS),
     rejects: &["logprobs", "logit_bias", "top_logprobs", "n", "seed"],
     catalog_id: Some("zhipuai"),
     key_variable: "GLM_API_KEY",
-    key_optional: false,
-    stream_options: true,
+    ..COMPATIBLE
 };
 
-/// How long a token is valid, in milliseconds. It is made for one request; this covers clocks that disagree.
+const EXTRAS: &[Extra] = &[Extra::Embeddings, Extra::Images, Extra::Audio, Extra::Rerank, Extra::Moderations];
+
+/// How long a token is valid, in milliseconds: long enough for clocks that disagree, short for one that leaks.
 const LIFETIME_MS: u64 = 5 * 60 * 1000;
+
+/// The same in nanoseconds.
+pub(super) const LIFETIME_NS: u64 = LIFETIME_MS * 1_000_000;
 
 /// What goes behind `Bearer `: a JWT (HS256, header `sign_type: SIGN`, claims `api_key`, `exp` and `timestamp` in
 /// milliseconds) where the key is `id.secret`, the key itself where it is not.
-pub fn bearer(key: &Secret, now: Time) -> Secret {
+pub(super) fn bearer(key: &Secret, now: Time) -> Secret {
     let Some((id, secret)) = key.reveal().split_once('.').filter(|(id, secret)| !id.is_empty() && !secret.is_empty())
     else {
         return key.clone();

@@ -1,19 +1,18 @@
-//! OpenAI (<https://platform.openai.com/docs/api-reference/chat>, 2026-11-21).
+//! OpenAI (<https://platform.openai.com/docs/api-reference/chat>, 2026-11-21). Chat Completions and Responses, each to
+//! clients of its own format; all others get Chat Completions.
 
-use super::{Auth, Spec};
+use super::{COMPATIBLE, Extra, Spec};
 use crate::formats::Format;
 
 pub(super) const SPEC: Spec = Spec {
     kind: "openai",
-    format: Format::OpenAiChat,
+    formats: &[Format::OpenAiChat, Format::OpenAiResponses],
     url: Some("https://api.openai.com/v1"),
-    auth: Auth::Bearer,
-    chat_path: "/chat/completions",
-    call: super::responses_too,
-    headers: &[],
-    rejects: &[],
     catalog_id: Some("openai"),
     key_variable: "OPENAI_API_KEY",
-    key_optional: false,
-    stream_options: true,
+    call: |ask| super::openai_call(ask, NATIVE, EXTRAS),
+    ..COMPATIBLE
 };
+
+const NATIVE: &[Format] = &[Format::OpenAiChat, Format::OpenAiResponses];
+const EXTRAS: &[Extra] = &[Extra::Embeddings, Extra::Completions, Extra::Images, Extra::Audio, Extra::Moderations];

@@ -2,44 +2,116 @@
 
 mod rules;
 
+pub(super) use rules::hosted;
+
+use super::cache::{Piece, settle};
 use super::faults::Faults;
+use super::json::{list, text};
 use super::refusal::{Refusal, Vendor};
-use super::reply::{Ask, Choice, Last, Reply, Stop, Tool, count, pieces, reply};
-use super::respond::{Outcome, Stream};
-use super::server::{Answered, Moment};
+use super::reply::{Ask, Choice, Last, Reply, Stop, Tool, Used, count, pieces, reply};
+use super::respond::{Answered, Outcome, Stream};
+use super::server::{Asked, Moment};
 use crate::tokens::{Tokenizer, tokenizer_for};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use hyper::HeaderMap;
 use serde_json::{Value, json};
 
 /// `POST …/messages`
-pub(super) fn messages(
-    body: &Value,
-    model: &str,
-    headers: &HeaderMap,
-    faults: &Faults,
-    moment: &Moment,
-) -> Result<Answered, Refusal> {
-    rules::headers(headers)?;
-    rules::messages(body, true)?;
-    let tokenizer = tokenizer_for("anthropic", model);
-    let said = reply(&read(body), faults, tokenizer, prompt_tokens(tokenizer, body));
-    let writer = Writer { said: &said, faults, model, moment };
-    let outcome = if body.get("stream").and_then(Value::as_bool).unwrap_or(false) {
-        Outcome::Stream(writer.stream())
-    } else {
-        Outcome::Whole(writer.whole())
-    };
-    Ok((outcome, Some((model.to_owned(), said.usage))))
+pub(super) fn messages(asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    rules::headers(asked.headers)?;
+    let claude = claude(asked.body, asked)?;
+    Ok(claude.answer(asked))
+}
+
+/// Vertex's `:rawPredict` and `:streamRawPredict`: the model is in the path, the version in the body
+/// (<https://docs.claude.com/en/api/claude-on-vertex-ai>, 2026-11-21).
+pub(super) fn raw_predict(asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    let body = rules::hosted(asked.body, asked.model, "vertex-2023-10-16")?;
+    let claude = claude(&body, asked)?;
+    Ok(claude.answer(asked))
 }
 
 /// `POST …/messages/count_tokens`
-pub(super) fn count_tokens(body: &Value, model: &str, headers: &HeaderMap) -> Result<Answered, Refusal> {
-    rules::headers(headers)?;
-    rules::messages(body, false)?;
-    let tokens = prompt_tokens(tokenizer_for("anthropic", model), body);
-    Ok((Outcome::Whole(json!({"input_tokens": tokens})), None))
+pub(super) fn count_tokens(asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    rules::headers(asked.headers)?;
+    rules::messages(asked.body, false)?;
+    let tokens = prompt_tokens(tokenizer_for("anthropic", asked.model), asked.body);
+    Ok(Answered::free(Outcome::Whole(json!({"input_tokens": tokens}))))
+}
+
+/// What Claude says, wherever it runs.
+pub(super) struct Claude {
+    pub whole: Value,
+    pub events: Vec<Value>,
+    pub end: Vec<Value>,
+    pub used: Used,
+    pub streams: bool,
+}
+
+impl Claude {
+    fn answer(self, asked: &Asked<'_>) -> Answered {
+        let used = self.used;
+        let outcome = if self.streams {
+            let refusal = Refusal::of_status(529);
+            let error = event(&refusal.body(Vendor::Anthropic, &asked.moment.request_id()));
+            let lines = |all: &[Value]| all.iter().map(event).collect();
+            Outcome::Stream(Stream::sse(lines(&self.events), lines(&self.end), error))
+        } else {
+            Outcome::Whole(self.whole)
+        };
+        Answered::billed(outcome, asked.model, used)
+    }
+}
+
+/// Checks a request as Anthropic writes it, and answers it.
+pub(super) fn claude(body: &Value, asked: &Asked<'_>) -> Result<Claude, Refusal> {
+    let Asked { model, faults, moment, .. } = *asked;
+    rules::messages(body, true)?;
+    let tokenizer = tokenizer_for("anthropic", model);
+    let mut said = reply(&read(body), faults, tokenizer, prompt_tokens(tokenizer, body));
+    settle(model, &prompt(tokenizer, body), faults, moment, &mut said.usage);
+    let writer = Writer { said: &said, faults, model, moment, long: long_cache(body) };
+    let (events, end) = writer.stream();
+    let streams = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
+    Ok(Claude { whole: writer.whole(), events, end, used: said.usage, streams })
+}
+
+/// The prompt in pieces: tools, system, the blocks of the messages.
+fn prompt(tokenizer: Tokenizer, body: &Value) -> Vec<Piece> {
+    let piece = |role: &str, block: &Value| {
+        let mut bare = block.clone();
+        let marked = bare.as_object_mut().is_some_and(|fields| fields.remove("cache_control").is_some());
+        let text =
+            bare.get("text").or(Some(&bare)).and_then(Value::as_str).map_or_else(|| bare.to_string(), str::to_owned);
+        Piece { tokens: count(tokenizer, &text), text: format!("{role}: {text}"), marked }
+    };
+    let content = |role: &str, content: Option<&Value>| -> Vec<Piece> {
+        match content {
+            Some(Value::Array(blocks)) => blocks.iter().map(|block| piece(role, block)).collect(),
+            Some(text) => vec![piece(role, text)],
+            None => Vec::new(),
+        }
+    };
+    let mut all: Vec<Piece> = list(body, "tools").iter().map(|tool| piece("tool", tool)).collect();
+    all.extend(content("system", body.get("system")));
+    for message in list(body, "messages") {
+        all.extend(content(text(message, "role"), message.get("content")));
+    }
+    if body.get("cache_control").is_some_and(|mark| !mark.is_null())
+        && let Some(last) = all.last_mut()
+    {
+        last.marked = true;
+    }
+    all
+}
+
+/// Whether a breakpoint asks for an hour.
+fn long_cache(body: &Value) -> bool {
+    let of = |block: &Value| block.pointer("/cache_control/ttl").and_then(Value::as_str) == Some("1h");
+    let any = |all: &[Value]| all.iter().any(of);
+    any(list(body, "tools"))
+        || any(list(body, "system"))
+        || list(body, "messages").iter().any(|m| any(list(m, "content")))
 }
 
 const MODELS: &[(&str, &str)] = &[("claude-sonnet-4-5", "Claude Sonnet 4.5"), ("claude-haiku-4-5", "Claude Haiku 4.5")];
@@ -77,7 +149,7 @@ fn text_of(content: Option<&Value>) -> String {
 }
 
 fn read(body: &Value) -> Ask {
-    let list = |name: &str| body.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let list = |name: &str| list(body, name);
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let last = match list("messages").last() {
         Some(message) if message.get("role").and_then(Value::as_str) == Some("user") => {
@@ -147,6 +219,8 @@ struct Writer<'a> {
     faults: &'a Faults,
     model: &'a str,
     moment: &'a Moment,
+    /// What is written to the cache stays for an hour.
+    long: bool,
 }
 
 impl Writer<'_> {
@@ -155,18 +229,20 @@ impl Writer<'_> {
             Stop::End => (json!("end_turn"), Value::Null),
             Stop::Length => (json!("max_tokens"), Value::Null),
             Stop::Tools => (json!("tool_use"), Value::Null),
+            Stop::Blocked => (json!("refusal"), Value::Null),
             Stop::Sequence(sequence) => (json!("stop_sequence"), json!(sequence)),
         }
     }
 
-    /// `input_tokens` excludes what came from the cache.
+    /// `input_tokens` excludes what came from the cache or went to it.
     fn usage(&self, output: u64) -> Value {
         let used = self.said.usage;
+        let (short, long) = if self.long { (0, used.written) } else { (used.written, 0) };
         json!({
-            "input_tokens": used.prompt.saturating_sub(used.cached),
-            "cache_creation_input_tokens": 0,
+            "input_tokens": used.prompt.saturating_sub(used.cached).saturating_sub(used.written),
+            "cache_creation_input_tokens": used.written,
             "cache_read_input_tokens": used.cached,
-            "cache_creation": {"ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 0},
+            "cache_creation": {"ephemeral_5m_input_tokens": short, "ephemeral_1h_input_tokens": long},
             "output_tokens": output,
             "service_tier": "standard",
         })
@@ -210,19 +286,20 @@ impl Writer<'_> {
         self.message(Value::Array(content), self.stop(), self.usage(self.said.usage.completion))
     }
 
-    fn stream(&self) -> Stream {
+    /// The events, and the last of them.
+    fn stream(&self) -> (Vec<Value>, Vec<Value>) {
         let start = self.message(json!([]), (Value::Null, Value::Null), self.usage(1));
-        let mut events = vec![event(&json!({"type": "message_start", "message": start}))];
+        let mut events = vec![json!({"type": "message_start", "message": start})];
         let mut index = 0_usize;
         let mut block = |start: Value, deltas: Vec<Value>| {
-            events.push(event(&json!({"type": "content_block_start", "index": index, "content_block": start})));
+            events.push(json!({"type": "content_block_start", "index": index, "content_block": start}));
             if index == 0 {
-                events.push(event(&json!({"type": "ping"})));
+                events.push(json!({"type": "ping"}));
             }
             for delta in deltas {
-                events.push(event(&json!({"type": "content_block_delta", "index": index, "delta": delta})));
+                events.push(json!({"type": "content_block_delta", "index": index, "delta": delta}));
             }
-            events.push(event(&json!({"type": "content_block_stop", "index": index})));
+            events.push(json!({"type": "content_block_stop", "index": index}));
             index = index.saturating_add(1);
         };
         let each = |text: &str, kind: &str, field: &str| -> Vec<Value> {
@@ -246,9 +323,7 @@ impl Writer<'_> {
         if let Some(fields) = last.as_object_mut().filter(|_| !self.faults.no_usage) {
             fields.insert("usage".to_owned(), json!({"output_tokens": self.said.usage.completion}));
         }
-        let end = vec![event(&last), event(&json!({"type": "message_stop"}))];
-        let error = event(&Refusal::of_status(529).body(Vendor::Anthropic, &format!("req_mock{}", self.moment.serial)));
-        Stream { events, end, error }
+        (events, vec![last, json!({"type": "message_stop"})])
     }
 }
 

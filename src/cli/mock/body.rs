@@ -53,6 +53,28 @@ impl Pieces {
         }
     }
 
+    /// Each piece made into another; a declared length follows.
+    pub fn map(mut self, mut make: impl FnMut(Bytes) -> Bytes) -> Self {
+        for piece in &mut self.queue {
+            piece.bytes = piece.bytes.take().map(&mut make);
+        }
+        self.measure();
+        self
+    }
+
+    /// One more piece, right after the last.
+    pub fn push(&mut self, bytes: Bytes) {
+        self.queue.push_back(Piece { after: Duration::ZERO, bytes: Some(bytes) });
+        self.measure();
+    }
+
+    fn measure(&mut self) {
+        if self.length.is_some() {
+            let sizes = self.queue.iter().map(|piece| piece.bytes.as_ref().map_or(0, Bytes::len));
+            self.length = u64::try_from(sizes.fold(0_usize, usize::saturating_add)).ok();
+        }
+    }
+
     /// Breaks off after `limit` bytes. What came before has time to leave the machine.
     pub fn cut(mut self, limit: usize) -> Self {
         let mut left = limit;

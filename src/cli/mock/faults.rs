@@ -1,5 +1,6 @@
 //! Misbehaviour on demand: from headers (`x-mock-status: 503`) or from the model's name (`gpt-4o+status=503`).
 
+use super::squeeze::Coding;
 use std::time::Duration;
 
 /// What a request asked for.
@@ -31,6 +32,14 @@ pub(super) struct Faults {
     pub words: Option<usize>,
     /// This many prompt tokens came from the cache.
     pub cached: Option<u64>,
+    /// This many prompt tokens were written to the cache.
+    pub written: Option<u64>,
+    /// The answer is withheld for safety.
+    pub safety: bool,
+    /// The prompt is refused for safety.
+    pub prompt_block: bool,
+    /// Compress the body, asked for or not.
+    pub coding: Option<Coding>,
     /// Only the first requests that ask for the same.
     pub times: Option<u64>,
 }
@@ -66,6 +75,10 @@ impl Faults {
             "text" => self.text = Some(value.to_owned()),
             "tokens" => self.words = Some(number::<usize>(name, value)?.min(MOST_WORDS)),
             "cached" => self.cached = Some(number(name, value)?),
+            "cache-write" => self.written = Some(number(name, value)?),
+            "safety" => self.safety = on,
+            "prompt-block" => self.prompt_block = on,
+            "gzip" | "deflate" | "br" | "zstd" => self.coding = Coding::named(name).filter(|_| on),
             "times" => self.times = Some(number(name, value)?),
             _ => return Err(format!("the mock knows no `{name}`; `conduit mock --help` lists what it knows")),
         }

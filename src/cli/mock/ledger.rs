@@ -5,12 +5,13 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 
 const MOST_REQUESTS: usize = 1_000;
 const MOST_BYTES: usize = 64 << 20;
 const MOST_MODELS: usize = 1_000;
+const MOST_KEPT: usize = 10_000;
 
 struct Seen {
     method: String,
@@ -33,6 +34,10 @@ pub(super) struct Ledger {
     requests: u64,
     bill: BTreeMap<String, Total>,
     uses: BTreeMap<String, u64>,
+    /// Hashes of the beginnings of prompts that are cached.
+    prefixes: BTreeSet<[u8; 32]>,
+    /// The ids of stored responses, each with the calls that wait for their outputs.
+    responses: BTreeMap<String, Vec<String>>,
 }
 
 impl Ledger {
@@ -40,7 +45,12 @@ impl Ledger {
     pub fn note(&mut self, method: &str, path: &str, headers: &HeaderMap, body: Bytes) {
         self.requests = self.requests.saturating_add(1);
         self.bytes = self.bytes.saturating_add(body.len());
-        self.seen.push_back(Seen { method: method.into(), path: path.into(), headers: show_headers(headers), body });
+        self.seen.push_back(Seen {
+            method: method.into(),
+            path: show_path(path),
+            headers: show_headers(headers),
+            body,
+        });
         while self.seen.len() > MOST_REQUESTS || (self.bytes > MOST_BYTES && self.seen.len() > 1) {
             let gone = self.seen.pop_front().map_or(0, |seen| seen.body.len());
             self.bytes = self.bytes.saturating_sub(gone);
@@ -54,6 +64,7 @@ impl Ledger {
         total.requests = total.requests.saturating_add(1);
         total.used.prompt = total.used.prompt.saturating_add(used.prompt);
         total.used.cached = total.used.cached.saturating_add(used.cached);
+        total.used.written = total.used.written.saturating_add(used.written);
         total.used.completion = total.used.completion.saturating_add(used.completion);
         total.used.reasoning = total.used.reasoning.saturating_add(used.reasoning);
     }
@@ -67,6 +78,32 @@ impl Ledger {
         let before = *uses;
         *uses = uses.saturating_add(1);
         before
+    }
+
+    /// Whether a prompt that begins so is cached.
+    pub fn cached(&self, prefix: &[u8; 32]) -> bool {
+        self.prefixes.contains(prefix)
+    }
+
+    /// Caches the beginning of a prompt.
+    pub fn keep(&mut self, prefix: [u8; 32]) {
+        if self.prefixes.len() >= MOST_KEPT {
+            self.prefixes.clear();
+        }
+        self.prefixes.insert(prefix);
+    }
+
+    /// Keeps a response and its open calls, so that a later request can go on from it.
+    pub fn store(&mut self, id: String, calls: Vec<String>) {
+        if self.responses.len() >= MOST_KEPT {
+            self.responses.clear();
+        }
+        self.responses.insert(id, calls);
+    }
+
+    /// The open calls of a stored response.
+    pub fn stored(&self, id: &str) -> Option<Vec<String>> {
+        self.responses.get(id).cloned()
     }
 
     pub fn reset(&mut self) {
@@ -88,6 +125,7 @@ impl Ledger {
                 "requests": total.requests,
                 "prompt_tokens": total.used.prompt,
                 "cached_tokens": total.used.cached,
+                "cache_write_tokens": total.used.written,
                 "completion_tokens": total.used.completion,
                 "reasoning_tokens": total.used.reasoning,
             })
@@ -109,9 +147,13 @@ fn show_headers(headers: &HeaderMap) -> Value {
     for (name, value) in headers {
         let text = String::from_utf8_lossy(value.as_bytes());
         let text = match name.as_str() {
-            "authorization" | "proxy-authorization" | "x-api-key" | "api-key" | "x-goog-api-key" | "cookie" => {
-                fingerprint(&text)
-            }
+            "authorization"
+            | "proxy-authorization"
+            | "x-api-key"
+            | "api-key"
+            | "x-goog-api-key"
+            | "cookie"
+            | "x-amz-security-token" => fingerprint(&text),
             _ => text.into_owned(),
         };
         match shown.get_mut(name.as_str()) {
@@ -125,6 +167,16 @@ fn show_headers(headers: &HeaderMap) -> Value {
         }
     }
     Value::Object(shown)
+}
+
+/// A path whose query carries no key.
+fn show_path(path: &str) -> String {
+    let Some((path, query)) = path.split_once('?') else { return path.to_owned() };
+    let show = |pair: &str| match pair.strip_prefix("key=") {
+        Some(key) => format!("key={}", fingerprint(key)),
+        None => pair.to_owned(),
+    };
+    format!("{path}?{}", query.split('&').map(show).collect::<Vec<_>>().join("&"))
 }
 
 fn fingerprint(credential: &str) -> String {
@@ -148,6 +200,7 @@ mod tests {
         // echo -n sk-abc | sha256sum
         assert_eq!(fingerprint("Bearer sk-abc"), "Bearer sha256:1460db1b6902");
         assert_eq!(fingerprint("sk-abc"), "sha256:1460db1b6902");
+        assert_eq!(show_path("/m:x?alt=sse&key=sk-abc"), "/m:x?alt=sse&key=sha256:1460db1b6902");
     }
 
     #[test]

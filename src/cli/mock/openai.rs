@@ -1,21 +1,25 @@
 //! The OpenAI format (<https://platform.openai.com/docs/api-reference/chat>, 2026-11-21).
 
+pub(super) mod limits;
 mod other;
-mod rules;
+pub(super) mod rules;
 
 pub(super) use other::{completions, embeddings, models};
 
 use super::faults::Faults;
+use super::json::put;
 use super::refusal::{Refusal, Vendor};
 use super::reply::{Ask, Choice, Last, Reply, Stop, Tool, Used, count, pieces, reply};
-use super::respond::{Outcome, Stream};
-use super::server::{Answered, Moment};
+use super::respond::{Answered, Outcome, Stream};
+use super::server::{Asked, Moment};
 use crate::tokens::{Tokenizer, tokenizer_for};
 use serde_json::{Value, json};
 
 /// `POST …/chat/completions`
-pub(super) fn chat(body: &Value, model: &str, faults: &Faults, moment: &Moment) -> Result<Answered, Refusal> {
-    rules::chat(body)?;
+pub(super) fn chat(asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    let Asked { body, model, faults, moment, vendor, .. } = *asked;
+    rules::chat(body, model)?;
+    filtered(asked)?;
     let tokenizer = tokenizer_for("openai", model);
     let ask = read(body, model);
     let choices = body.get("n").and_then(Value::as_u64).unwrap_or(1).clamp(1, 8);
@@ -25,13 +29,24 @@ pub(super) fn chat(body: &Value, model: &str, faults: &Faults, moment: &Moment) 
         reasoning: said.usage.reasoning.saturating_mul(choices),
         ..said.usage
     };
-    let writer = Writer { said: &said, used, faults, model, moment, choices, body };
+    let writer = Writer { said: &said, used, faults, model, moment, choices, body, azure: vendor == Vendor::Azure };
     let outcome = if body.get("stream").and_then(Value::as_bool).unwrap_or(false) {
         Outcome::Stream(writer.stream())
     } else {
         Outcome::Whole(writer.whole())
     };
-    Ok((outcome, Some((model.to_owned(), used))))
+    Ok(Answered::billed(outcome, model, used))
+}
+
+/// Azure refuses a prompt that its filter stops.
+pub(super) fn filtered(asked: &Asked<'_>) -> Result<(), Refusal> {
+    if asked.vendor != Vendor::Azure || !asked.faults.prompt_block {
+        return Ok(());
+    }
+    let message = "The response was filtered due to the prompt triggering Azure OpenAI's content management policy. \
+                   Please modify your prompt and retry. To learn more about our content filtering policies please \
+                   read our documentation: https://go.microsoft.com/fwlink/?linkid=2198766";
+    Err(Refusal::bad(message).at("prompt").code("content_filter"))
 }
 
 /// The text of a message's content.
@@ -149,6 +164,31 @@ struct Writer<'a> {
     moment: &'a Moment,
     choices: u64,
     body: &'a Value,
+    azure: bool,
+}
+
+/// What Azure's filter found in a prompt
+/// (<https://learn.microsoft.com/en-us/azure/ai-foundry/openai/concepts/content-filter>, 2026-11-21).
+fn prompt_filter() -> Value {
+    json!([{"prompt_index": 0, "content_filter_results": {
+        "hate": {"filtered": false, "severity": "safe"},
+        "jailbreak": {"detected": false, "filtered": false},
+        "self_harm": {"filtered": false, "severity": "safe"},
+        "sexual": {"filtered": false, "severity": "safe"},
+        "violence": {"filtered": false, "severity": "safe"},
+    }}])
+}
+
+/// What it found in an answer.
+fn answer_filter(blocked: bool) -> Value {
+    json!({
+        "hate": {"filtered": false, "severity": "safe"},
+        "protected_material_code": {"detected": false, "filtered": false},
+        "protected_material_text": {"detected": false, "filtered": false},
+        "self_harm": {"filtered": false, "severity": "safe"},
+        "sexual": {"filtered": false, "severity": "safe"},
+        "violence": {"filtered": blocked, "severity": if blocked { "high" } else { "safe" }},
+    })
 }
 
 impl Writer<'_> {
@@ -156,6 +196,7 @@ impl Writer<'_> {
         match self.said.stop {
             Stop::Length => "length",
             Stop::Tools => "tool_calls",
+            Stop::Blocked => "content_filter",
             Stop::End | Stop::Sequence(_) => "stop",
         }
     }
@@ -212,10 +253,18 @@ impl Writer<'_> {
             if let Some(reasoning) = self.shown_reasoning() {
                 put(&mut message, "reasoning_content", json!(reasoning));
             }
-            json!({"index": index, "message": message, "logprobs": null, "finish_reason": self.finish_reason()})
+            let mut choice =
+                json!({"index": index, "message": message, "logprobs": null, "finish_reason": self.finish_reason()});
+            if self.azure {
+                put(&mut choice, "content_filter_results", answer_filter(self.said.stop == Stop::Blocked));
+            }
+            choice
         };
         let mut whole = self.head("chat.completion");
         put(&mut whole, "choices", (0..self.choices).map(choice).collect());
+        if self.azure {
+            put(&mut whole, "prompt_filter_results", prompt_filter());
+        }
         if !self.faults.no_usage {
             put(&mut whole, "usage", self.usage());
         }
@@ -234,11 +283,23 @@ impl Writer<'_> {
             format!("data: {chunk}\n\n")
         };
         let part = |index: u64, delta: Value, reason: Value| {
-            let choice = json!({"index": index, "delta": delta, "logprobs": null, "finish_reason": reason});
+            let mut choice = json!({"index": index, "delta": delta, "logprobs": null, "finish_reason": reason});
+            if self.azure {
+                let spoken = choice.pointer("/delta/content").and_then(Value::as_str).is_some_and(|t| !t.is_empty());
+                let blocked = choice.get("finish_reason").and_then(Value::as_str) == Some("content_filter");
+                let found = if spoken || blocked { answer_filter(blocked) } else { json!({}) };
+                put(&mut choice, "content_filter_results", found);
+            }
             chunk(json!([choice]), Value::Null)
         };
         let mut events = Vec::new();
         let mut end = Vec::new();
+        if self.azure {
+            // Azure says first what it thinks of the prompt, in a chunk that is nothing else.
+            let mut first = json!({"choices": [], "created": 0, "id": "", "model": "", "object": ""});
+            put(&mut first, "prompt_filter_results", prompt_filter());
+            events.push(format!("data: {first}\n\n"));
+        }
         for index in 0..self.choices {
             for delta in self.deltas(index) {
                 events.push(part(index, delta, Value::Null));
@@ -251,7 +312,7 @@ impl Writer<'_> {
         end.push("data: [DONE]\n\n".to_owned());
         let refusal = Refusal::new(500, "The server had an error while processing your request. Sorry about that!");
         let error = format!("data: {}\n\n", refusal.body(Vendor::OpenAi, ""));
-        Stream { events, end, error }
+        Stream::sse(events, end, error)
     }
 
     fn deltas(&self, index: u64) -> Vec<Value> {
@@ -275,12 +336,5 @@ impl Writer<'_> {
             }
         }
         deltas
-    }
-}
-
-/// Sets a field of an object.
-fn put(object: &mut Value, name: &str, value: Value) {
-    if let Some(fields) = object.as_object_mut() {
-        fields.insert(name.to_owned(), value);
     }
 }

@@ -1,4 +1,4 @@
-//! What the mock says, in no format: decided from what was asked, written by `openai` and `anthropic`.
+//! What the mock says, in no format: decided from what was asked, written by the vendors' modules.
 
 use super::faults::Faults;
 use super::sample::sample;
@@ -68,6 +68,8 @@ pub(super) enum Stop {
     Length,
     Tools,
     Sequence(String),
+    /// Withheld for safety.
+    Blocked,
 }
 
 /// Tokens, as both vendors' reports need them.
@@ -77,6 +79,8 @@ pub(super) struct Used {
     pub prompt: u64,
     /// Of them, from the cache.
     pub cached: u64,
+    /// Of them, written to the cache.
+    pub written: u64,
     /// All completion tokens.
     pub completion: u64,
     /// Of them, reasoning.
@@ -92,6 +96,10 @@ pub(super) fn count(tokenizer: Tokenizer, text: &str) -> u64 {
 
 /// Decides what to say.
 pub(super) fn reply(ask: &Ask, faults: &Faults, tokenizer: Tokenizer, prompt: u64) -> Reply {
+    if faults.safety || faults.prompt_block {
+        let usage = Used { prompt, completion: u64::from(!faults.prompt_block), ..Used::default() };
+        return Reply { thinking: None, text: String::new(), calls: Vec::new(), stop: Stop::Blocked, usage };
+    }
     let calls = calls(ask, faults);
     let mut text = if calls.is_empty() { say(ask, faults) } else { String::new() };
     let mut stop = if calls.is_empty() { Stop::End } else { Stop::Tools };
@@ -122,9 +130,11 @@ pub(super) fn reply(ask: &Ask, faults: &Faults, tokenizer: Tokenizer, prompt: u6
     for (name, arguments) in &calls {
         spoken = spoken.saturating_add(count(tokenizer, name)).saturating_add(count(tokenizer, &arguments.to_string()));
     }
+    let cached = faults.cached.unwrap_or(0).min(prompt);
     let usage = Used {
         prompt,
-        cached: faults.cached.unwrap_or(0).min(prompt),
+        cached,
+        written: faults.written.unwrap_or(0).min(prompt.saturating_sub(cached)),
         completion: spoken.saturating_add(reasoning).max(1),
         reasoning,
     };

@@ -3,41 +3,95 @@
 use super::body::Pieces;
 use super::faults::Faults;
 use super::refusal::{Refusal, Vendor};
+use super::reply::Used;
 use super::script::{Answer, Scripted};
 use super::server::Moment;
+use super::squeeze::squeeze;
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::Value;
+
+pub(super) const JSON: &str = "application/json";
+pub(super) const SSE: &str = "text/event-stream; charset=utf-8";
+
+/// An answer and what it used at which model.
+pub(super) struct Answered {
+    pub outcome: Outcome,
+    pub bill: Option<(String, Used)>,
+    pub headers: Vec<(&'static str, String)>,
+}
+
+impl Answered {
+    /// An answer that costs nothing.
+    pub fn free(outcome: Outcome) -> Self {
+        Self { outcome, bill: None, headers: Vec::new() }
+    }
+
+    /// An answer of a model.
+    pub fn billed(outcome: Outcome, model: &str, used: Used) -> Self {
+        Self { outcome, bill: Some((model.to_owned(), used)), headers: Vec::new() }
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+}
 
 /// What an endpoint answers.
 pub(super) enum Outcome {
     Whole(Value),
+    /// A content type and a body that is no JSON.
+    Raw(&'static str, Bytes),
     Stream(Stream),
 }
 
 /// A stream, in the parts that faults take it apart by.
 pub(super) struct Stream {
+    pub content_type: &'static str,
     /// All but the end.
-    pub events: Vec<String>,
+    pub events: Vec<Bytes>,
     /// The terminal events.
-    pub end: Vec<String>,
+    pub end: Vec<Bytes>,
     /// What says that the stream failed.
-    pub error: String,
+    pub error: Bytes,
+}
+
+impl Stream {
+    /// A stream of server-sent events.
+    pub fn sse(events: Vec<String>, end: Vec<String>, error: String) -> Self {
+        let bytes = |all: Vec<String>| all.into_iter().map(Bytes::from).collect();
+        Self { content_type: SSE, events: bytes(events), end: bytes(end), error: Bytes::from(error) }
+    }
+}
+
+/// How many of a stream's events come before an error inside it.
+pub(super) fn before_error(events: usize) -> usize {
+    events.div_ceil(2)
 }
 
 pub(super) fn refused(refusal: &Refusal, vendor: Vendor, moment: &Moment) -> Response<Pieces> {
-    let id = format!("req_mock{}", moment.serial);
-    let body = refusal.body(vendor, &id).to_string();
-    let mut response = respond(refusal.status, "application/json", Pieces::whole(body));
-    set_header(response.headers_mut(), request_id_name(vendor), Some(&id));
+    let body = refusal.body(vendor, &moment.request_id()).to_string();
+    let mut response = respond(refusal.status, JSON, Pieces::whole(body));
+    for (name, value) in refusal.headers(vendor) {
+        set_header(response.headers_mut(), HeaderName::from_static(name), Some(&value));
+    }
+    sign(response.headers_mut(), vendor, moment);
     response
 }
 
-pub(super) fn request_id_name(vendor: Vendor) -> HeaderName {
-    match vendor {
-        Vendor::OpenAi => HeaderName::from_static("x-request-id"),
-        Vendor::Anthropic => HeaderName::from_static("request-id"),
+/// The headers by which a vendor says which request this was.
+pub(super) fn sign(headers: &mut HeaderMap, vendor: Vendor, moment: &Moment) {
+    let names: &[&'static str] = match vendor {
+        Vendor::OpenAi | Vendor::Cohere => &["x-request-id"],
+        Vendor::Anthropic => &["request-id"],
+        Vendor::Azure => &["x-request-id", "apim-request-id"],
+        Vendor::Bedrock => &["x-amzn-requestid"],
+        Vendor::Gemini | Vendor::Vertex => &[],
+    };
+    for name in names {
+        set_header(headers, HeaderName::from_static(name), Some(&moment.request_id()));
     }
 }
 
@@ -56,10 +110,8 @@ pub(super) fn set_header(headers: &mut HeaderMap, name: HeaderName, value: Optio
 
 pub(super) fn play(scripted: Scripted, faults: &Faults) -> Response<Pieces> {
     let mut response = match scripted.answer {
-        Answer::Whole(bytes) => respond(scripted.status, "application/json", whole(bytes, faults)),
-        Answer::Stream(events) => {
-            respond(scripted.status, "text/event-stream; charset=utf-8", Pieces::drip(events, faults.drip_ms))
-        }
+        Answer::Whole(bytes) => respond(scripted.status, JSON, whole(bytes, faults)),
+        Answer::Stream(events) => respond(scripted.status, SSE, Pieces::drip(events, faults.drip_ms)),
     };
     for (name, value) in &scripted.headers {
         if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
@@ -72,25 +124,22 @@ pub(super) fn play(scripted: Scripted, faults: &Faults) -> Response<Pieces> {
 const GARBAGE: &str = "<html>\u{0}{not json\n\ndata: {\"half\": \n\n\u{fffd}";
 
 pub(super) fn write(outcome: Outcome, faults: &Faults) -> Response<Pieces> {
+    let body = |body: Bytes| if faults.garbage { Bytes::from_static(GARBAGE.as_bytes()) } else { body };
     match outcome {
-        Outcome::Whole(json) => {
-            let body = if faults.garbage { GARBAGE.to_owned() } else { json.to_string() };
-            respond(200, "application/json", whole(Bytes::from(body), faults))
-        }
-        Outcome::Stream(Stream { mut events, end, error }) => {
+        Outcome::Whole(json) => respond(200, JSON, whole(body(json.to_string().into()), faults)),
+        Outcome::Raw(content_type, bytes) => respond(200, content_type, whole(body(bytes), faults)),
+        Outcome::Stream(Stream { content_type, mut events, end, error }) => {
             if faults.garbage {
                 events.truncate(2);
-                events.push(GARBAGE.to_owned());
+                events.push(Bytes::from_static(GARBAGE.as_bytes()));
             }
             if faults.error_in_stream {
-                let half = events.len().div_ceil(2);
-                events.truncate(half);
+                events.truncate(before_error(events.len()));
                 events.push(error);
             } else if !faults.end_early {
                 events.extend(end);
             }
-            let body = Pieces::drip(events.into_iter().map(Bytes::from), faults.drip_ms);
-            respond(200, "text/event-stream; charset=utf-8", body)
+            respond(200, content_type, Pieces::drip(events, faults.drip_ms))
         }
     }
 }
@@ -104,7 +153,12 @@ fn whole(bytes: Bytes, faults: &Faults) -> Pieces {
     Pieces::drip(pieces, faults.drip_ms)
 }
 
-pub(super) fn break_off(response: Response<Pieces>, faults: &Faults) -> Response<Pieces> {
+/// The faults of any body: compressed though nobody asked, and broken off.
+pub(super) fn spoil(mut response: Response<Pieces>, faults: &Faults) -> Response<Pieces> {
+    if let Some(coding) = faults.coding {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        response = response.map(|body| squeeze(body, coding));
+    }
     match faults.cut {
         Some(limit) => response.map(|body| body.cut(limit)),
         None => response,

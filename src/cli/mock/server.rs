@@ -1,16 +1,19 @@
 //! The mock's HTTP server: which endpoint, whose format, which fault.
 
 use super::body::Pieces;
+use super::credential::admit;
+use super::endpoint::{Endpoint, Target};
 use super::faults::Faults;
+use super::json::{put, text};
 use super::ledger::Ledger;
 use super::refusal::{Refusal, Vendor};
-use super::reply::Used;
-use super::respond::{Outcome, break_off, play, refused, request_id_name, respond, set_header, write};
-use super::{Options, anthropic, openai};
+use super::respond::{Answered, JSON, Outcome, play, refused, respond, set_header, sign, spoil, write};
+use super::sigv4::Signed;
+use super::{Options, anthropic, bedrock, form, gemini, media, openai, responses};
 use crate::tokens::{Tokenizer, warm};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
-use hyper::header::RETRY_AFTER;
+use hyper::header::{HeaderName, RETRY_AFTER};
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -26,13 +29,10 @@ const MOST_BODY: usize = 64 << 20;
 
 struct State {
     options: Options,
-    ledger: Mutex<Ledger>,
+    ledger: Arc<Mutex<Ledger>>,
     serial: AtomicU64,
     started: u64,
 }
-
-/// An answer and what it used at which model.
-pub(super) type Answered = (Outcome, Option<(String, Used)>);
 
 /// What an endpoint may know besides the request.
 pub(super) struct Moment {
@@ -40,46 +40,17 @@ pub(super) struct Moment {
     pub serial: String,
     /// Seconds since the Unix epoch.
     pub created: u64,
+    ledger: Arc<Mutex<Ledger>>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Endpoint {
-    Chat,
-    Completions,
-    Embeddings,
-    Models(Option<String>),
-    Messages,
-    CountTokens,
-}
-
-impl Endpoint {
-    /// By the end of the path: any base path may stand before it.
-    fn of(path: &str) -> Option<Self> {
-        let path = path.trim_end_matches('/');
-        let known = [
-            ("/chat/completions", Self::Chat),
-            ("/completions", Self::Completions),
-            ("/embeddings", Self::Embeddings),
-            ("/models", Self::Models(None)),
-            ("/messages", Self::Messages),
-            ("/messages/count_tokens", Self::CountTokens),
-        ];
-        if let Some((_, endpoint)) = known.into_iter().find(|(end, _)| path.ends_with(end)) {
-            return Some(endpoint);
-        }
-        path.split_once("/models/").map(|(_, model)| Self::Models(Some(model.to_owned())))
+impl Moment {
+    pub fn request_id(&self) -> String {
+        format!("req_mock{}", self.serial)
     }
 
-    fn vendor(&self, headers: &HeaderMap) -> Vendor {
-        match self {
-            Self::Messages | Self::CountTokens => Vendor::Anthropic,
-            Self::Models(_) if headers.contains_key("anthropic-version") => Vendor::Anthropic,
-            _ => Vendor::OpenAi,
-        }
-    }
-
-    fn method(&self) -> Method {
-        if matches!(self, Self::Models(_)) { Method::GET } else { Method::POST }
+    /// What the mock remembers.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -98,7 +69,7 @@ impl std::error::Error for Hangup {}
 /// Serves on `listener` until `stop` resolves; connections that are open then are closed.
 pub async fn serve(listener: TcpListener, options: Options, stop: impl Future<Output = ()>) {
     let started = now();
-    let state = Arc::new(State { options, ledger: Mutex::default(), serial: AtomicU64::new(1), started });
+    let state = Arc::new(State { options, ledger: Arc::default(), serial: AtomicU64::new(1), started });
     // The first answers shall not wait for vocabularies.
     tokio::task::spawn_blocking(|| [Tokenizer::O200k, Tokenizer::Llama3].map(warm));
     let mut connections = JoinSet::new();
@@ -139,24 +110,23 @@ impl State {
 
     fn moment(&self) -> Moment {
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        Moment { serial: format!("{:08x}{serial:08x}", self.started & 0xffff_ffff), created: now() }
+        Moment {
+            serial: format!("{:08x}{serial:08x}", self.started & 0xffff_ffff),
+            created: now(),
+            ledger: Arc::clone(&self.ledger),
+        }
     }
 }
 
 async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Pieces>, Hangup> {
     let (parts, body) = request.into_parts();
-    let path = parts.uri.path();
+    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
     if let Some(view) = path.strip_prefix("/mock/") {
         return Ok(inspect(state, &parts.method, view));
     }
     let moment = state.moment();
-    let endpoint = Endpoint::of(path);
-    let vendor = match &endpoint {
-        Some(endpoint) => endpoint.vendor(&parts.headers),
-        None if parts.headers.contains_key("anthropic-version") => Vendor::Anthropic,
-        None => Vendor::OpenAi,
-    };
-    let refuse = |refusal: &Refusal| refused(refusal, vendor, &moment);
+    let target = Target::of(path, query, &parts.headers);
+    let refuse = |refusal: &Refusal| refused(refusal, target.gate, &moment);
     let body = match Limited::new(body, MOST_BODY).collect().await {
         Ok(body) => body.to_bytes(),
         Err(e) if e.is::<http_body_util::LengthLimitError>() => return Ok(refuse(&Refusal::of_status(413))),
@@ -165,12 +135,13 @@ async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Pi
     let shown = parts.uri.path_and_query().map_or(path, |path| path.as_str());
     state.ledger().note(parts.method.as_str(), shown, &parts.headers, body.clone());
 
+    let signed = Signed { method: parts.method.as_str(), path, query, headers: &parts.headers, body: &body };
     if !state.options.open
-        && let Err(refusal) = admit(&parts.headers, vendor)
+        && let Err(refusal) = admit(target.gate, &signed, &state.options.aws, moment.created)
     {
         return Ok(refuse(&refusal));
     }
-    let Some(endpoint) = endpoint else {
+    let Some(endpoint) = &target.endpoint else {
         let message = format!("Invalid URL ({} {path})", parts.method);
         return Ok(refuse(&Refusal::new(404, message)));
     };
@@ -178,15 +149,11 @@ async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Pi
         let message = format!("Not allowed to {} on {path} (HINT: use {})", parts.method, endpoint.method());
         return Ok(refuse(&Refusal::new(405, message)));
     }
-    let json: Value = if let Endpoint::Models(_) = endpoint {
-        Value::Null
-    } else {
-        match serde_json::from_slice(&body) {
-            Ok(json) => json,
-            Err(e) => return Ok(refuse(&unreadable(vendor, &e))),
-        }
+    let json = match read(endpoint, &target, &parts.headers, &body) {
+        Ok(json) => json,
+        Err(refusal) => return Ok(refused(&refusal, target.vendor, &moment)),
     };
-    let named = json.get("model").and_then(Value::as_str).unwrap_or_default();
+    let named = target.model.as_deref().unwrap_or_else(|| text(&json, "model"));
     let (model, faults) = match gather(state, named, &parts.headers) {
         Ok(found) => found,
         Err(why) => return Ok(refuse(&Refusal::bad(why))),
@@ -201,41 +168,87 @@ async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Pi
     if let Some(status) = faults.status.filter(|status| *status >= 300) {
         let mut response = refuse(&Refusal::of_status(status));
         set_header(response.headers_mut(), RETRY_AFTER, faults.retry_after.as_deref());
-        return Ok(break_off(response, &faults));
+        return Ok(spoil(response, &faults));
     }
     if let Some(scripted) = state.options.script.answer(path, model, &String::from_utf8_lossy(&body)) {
-        return Ok(break_off(play(scripted, &faults), &faults));
+        return Ok(spoil(play(scripted, &faults), &faults));
     }
-    let result = match &endpoint {
-        Endpoint::Chat => openai::chat(&json, model, &faults, &moment),
-        Endpoint::Completions => openai::completions(&json, model, &faults, &moment),
-        Endpoint::Embeddings => openai::embeddings(&json, model),
-        Endpoint::Models(id) => models(vendor, id.as_deref()),
-        Endpoint::Messages => anthropic::messages(&json, model, &parts.headers, &faults, &moment),
-        Endpoint::CountTokens => anthropic::count_tokens(&json, model, &parts.headers),
-    };
-    match result {
-        Err(refusal) => Ok(refuse(&refusal)),
-        Ok((outcome, used)) => {
-            if let Some((model, used)) = used {
+    let asked =
+        Asked { body: &json, model, vendor: target.vendor, headers: &parts.headers, faults: &faults, moment: &moment };
+    match dispatch(endpoint, &target, &asked) {
+        Err(refusal) => Ok(spoil(refused(&refusal, target.vendor, &moment), &faults)),
+        Ok(Answered { outcome, bill, headers }) => {
+            if let Some((model, used)) = bill {
                 state.ledger().bill(&model, used);
             }
             let mut response = write(outcome, &faults);
             if let Some(status) = faults.status.and_then(|status| StatusCode::from_u16(status).ok()) {
                 *response.status_mut() = status;
             }
-            set_header(response.headers_mut(), request_id_name(vendor), Some(&format!("req_mock{}", moment.serial)));
-            Ok(break_off(response, &faults))
+            for (name, value) in headers {
+                set_header(response.headers_mut(), HeaderName::from_static(name), Some(&value));
+            }
+            sign(response.headers_mut(), target.gate, &moment);
+            Ok(spoil(response, &faults))
         }
+    }
+}
+
+/// The request's body as JSON; a form's fields as strings.
+fn read(endpoint: &Endpoint, target: &Target, headers: &HeaderMap, body: &[u8]) -> Result<Value, Refusal> {
+    match endpoint {
+        Endpoint::Models(_) => return Ok(Value::Null),
+        Endpoint::Transcriptions => return form::read(headers, body),
+        _ => {}
+    }
+    let mut json = serde_json::from_slice(body).map_err(|e| unreadable(target.vendor, &e))?;
+    // The path of an Azure deployment says the model; the body need not.
+    if target.vendor == Vendor::Azure
+        && let Some(model) = &target.model
+    {
+        put(&mut json, "model", Value::String(model.clone()));
+    }
+    Ok(json)
+}
+
+/// A request that was read, and how to answer it.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub body: &'a Value,
+    /// Without its faults.
+    pub model: &'a str,
+    pub vendor: Vendor,
+    pub headers: &'a HeaderMap,
+    pub faults: &'a Faults,
+    pub moment: &'a Moment,
+}
+
+fn dispatch(endpoint: &Endpoint, target: &Target, asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    match endpoint {
+        Endpoint::Chat => openai::chat(asked),
+        Endpoint::Completions => openai::completions(asked),
+        Endpoint::Responses => responses::responses(asked),
+        Endpoint::Embeddings => openai::embeddings(asked),
+        Endpoint::Images => media::images(asked),
+        Endpoint::Speech => media::speech(asked),
+        Endpoint::Transcriptions => media::transcriptions(asked),
+        Endpoint::Rerank => media::rerank(asked),
+        Endpoint::Models(id) => models(target.vendor, id.as_deref()),
+        Endpoint::Messages => anthropic::messages(asked),
+        Endpoint::CountTokens => anthropic::count_tokens(asked),
+        Endpoint::RawPredict => anthropic::raw_predict(asked),
+        Endpoint::Gemini(method) => gemini::answer(*method, asked),
+        Endpoint::Bedrock(action) => bedrock::answer(*action, asked),
     }
 }
 
 fn models(vendor: Vendor, id: Option<&str>) -> Result<Answered, Refusal> {
     let outcome = match vendor {
-        Vendor::OpenAi => openai::models(id)?,
         Vendor::Anthropic => anthropic::models(id)?,
+        Vendor::Gemini => gemini::models(id)?,
+        _ => openai::models(id)?,
     };
-    Ok((Outcome::Whole(outcome), None))
+    Ok(Answered::free(Outcome::Whole(outcome)))
 }
 
 /// `/mock/requests` and `/mock/bill`.
@@ -253,36 +266,15 @@ fn inspect(state: &State, method: &Method, view: &str) -> Response<Pieces> {
             return respond(404, "text/plain", Pieces::whole(hint));
         }
     };
-    respond(200, "application/json", Pieces::whole(shown.to_string()))
-}
-
-/// What both vendors want: some credential. One that says `invalid` is refused.
-fn admit(headers: &HeaderMap, vendor: Vendor) -> Result<(), Refusal> {
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let bearer = text("authorization").strip_prefix("Bearer ").map(str::trim).unwrap_or_default();
-    let key = match vendor {
-        Vendor::Anthropic if !text("x-api-key").is_empty() => text("x-api-key"),
-        _ => bearer,
-    };
-    let message = match (vendor, key.is_empty(), key.contains("invalid")) {
-        (_, false, false) => return Ok(()),
-        (Vendor::Anthropic, true, _) => "x-api-key header is required",
-        (Vendor::Anthropic, _, true) => "invalid x-api-key",
-        (Vendor::OpenAi, true, _) => {
-            "You didn't provide an API key. You need to provide your API key in an Authorization header using Bearer \
-             auth (i.e. Authorization: Bearer YOUR_KEY)."
-        }
-        (Vendor::OpenAi, _, true) => {
-            return Err(Refusal::new(401, "Incorrect API key provided.").code("invalid_api_key"));
-        }
-    };
-    Err(Refusal::new(401, message))
+    respond(200, JSON, Pieces::whole(shown.to_string()))
 }
 
 fn unreadable(vendor: Vendor, error: &serde_json::Error) -> Refusal {
     Refusal::bad(match vendor {
-        Vendor::OpenAi => format!("We could not parse the JSON body of your request. (The JSON is wrong: {error}.)"),
         Vendor::Anthropic => format!("The request body is not valid JSON: {error}"),
+        Vendor::Gemini | Vendor::Vertex => format!("Invalid JSON payload received. {error}"),
+        Vendor::Bedrock => "Malformed input request, please reformat your input and try again.".to_owned(),
+        _ => format!("We could not parse the JSON body of your request. (The JSON is wrong: {error}.)"),
     })
 }
 
@@ -305,26 +297,4 @@ fn gather<'m>(state: &State, named: &'m str, headers: &HeaderMap) -> Result<(&'m
         faults = usual;
     }
     Ok((model, faults))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_endpoint_is_known_below_any_base_path() {
-        for (path, want) in [
-            ("/v1/chat/completions", Some(Endpoint::Chat)),
-            ("/api/paas/v4/chat/completions", Some(Endpoint::Chat)),
-            ("/openai/v1/completions", Some(Endpoint::Completions)),
-            ("/v1/messages", Some(Endpoint::Messages)),
-            ("/v1/messages/count_tokens", Some(Endpoint::CountTokens)),
-            ("/v1/models/", Some(Endpoint::Models(None))),
-            ("/v1/models/gpt-4o", Some(Endpoint::Models(Some("gpt-4o".into())))),
-            ("/v1/responses", None),
-            ("/", None),
-        ] {
-            assert_eq!(Endpoint::of(path), want, "{path}");
-        }
-    }
 }

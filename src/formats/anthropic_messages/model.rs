@@ -2,7 +2,7 @@
 
 /// How a model is asked to think.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thinking {
+pub(crate) enum Thinking {
     /// Not at all.
     No,
     /// `thinking: {type: enabled, budget_tokens}`.
@@ -13,7 +13,7 @@ pub(super) enum Thinking {
 
 /// What a model accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Abilities {
+pub(crate) struct Abilities {
     /// How it is asked to think (<https://platform.claude.com/docs/en/build-with-claude/thinking>, 2026-11-21).
     pub thinking: Thinking,
     /// Whether it takes `effort: xhigh`.
@@ -30,7 +30,7 @@ pub(super) struct Abilities {
 
 /// What the model of this name accepts. Names of clouds (`anthropic.claude-…-v1:0`, `claude-…@date`) are understood. A
 /// Claude without a version is taken for a new one; a model that is no Claude, for one that takes what all take.
-pub(super) fn abilities(name: &str) -> Abilities {
+pub(crate) fn abilities(name: &str) -> Abilities {
     let name = name.to_ascii_lowercase();
     let Some((_, rest)) = name.split_once("claude") else {
         return Abilities { thinking: Thinking::Budget, xhigh: false, structured: false, sampling: true, both: true };

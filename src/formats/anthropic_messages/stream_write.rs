@@ -265,7 +265,7 @@ impl Block {
 
 /// Tells when JSON text that comes in pieces is a whole object (or array).
 #[derive(Debug, Default)]
-struct Json {
+pub(crate) struct Json {
     depth: u64,
     begun: bool,
     in_string: bool,
@@ -273,7 +273,8 @@ struct Json {
 }
 
 impl Json {
-    fn take(&mut self, piece: &str) {
+    /// Takes the next piece.
+    pub(crate) fn take(&mut self, piece: &str) {
         for byte in piece.bytes() {
             match byte {
                 _ if self.escaped => self.escaped = false,
@@ -290,7 +291,8 @@ impl Json {
         }
     }
 
-    fn is_whole(&self) -> bool {
+    /// Whether all of it was taken.
+    pub(crate) fn is_whole(&self) -> bool {
         self.begun && self.depth == 0 && !self.in_string
     }
 }

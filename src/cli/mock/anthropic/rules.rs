@@ -55,6 +55,28 @@ pub(super) fn headers(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
+/// The body of a request to Claude on another's cloud, as Anthropic itself would get it: there the path names the
+/// model, and the body the version of the format.
+pub(in crate::cli::mock) fn hosted(body: &Value, model: &str, version: &str) -> Result<Value, Refusal> {
+    let mut body = body.clone();
+    let Some(fields) = body.as_object_mut() else {
+        return Err(Refusal::bad("Input should be a valid dictionary or object to extract fields from"));
+    };
+    match fields.remove("anthropic_version") {
+        None => return Err(refuse("anthropic_version", "Field required")),
+        Some(found) if found != version => {
+            return Err(refuse("anthropic_version", &format!("Input should be '{version}'")));
+        }
+        Some(_) => {}
+    }
+    fields.remove("anthropic_beta");
+    if fields.contains_key("model") {
+        return Err(refuse("model", "Extra inputs are not permitted"));
+    }
+    fields.insert("model".to_owned(), Value::String(model.to_owned()));
+    Ok(body)
+}
+
 /// Checks a request for a message; counting needs no `max_tokens`.
 pub(super) fn messages(body: &Value, answers: bool) -> Result<(), Refusal> {
     let Some(fields) = body.as_object() else {

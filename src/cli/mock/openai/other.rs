@@ -1,24 +1,20 @@
 //! OpenAI's smaller endpoints: legacy completions, embeddings, models.
 
-use super::{put, rules};
-use crate::cli::mock::faults::Faults;
+use super::rules;
+use crate::cli::mock::json::put;
 use crate::cli::mock::refusal::{Refusal, Vendor};
 use crate::cli::mock::reply::{Ask, Last, Stop, Used, count, pieces, reply};
-use crate::cli::mock::respond::{Outcome, Stream};
-use crate::cli::mock::server::{Answered, Moment};
+use crate::cli::mock::respond::{Answered, Outcome, Stream};
+use crate::cli::mock::server::Asked;
+use crate::cli::mock::vector::vector;
 use crate::tokens::tokenizer_for;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 /// `POST …/completions`
-pub(in crate::cli::mock) fn completions(
-    body: &Value,
-    model: &str,
-    faults: &Faults,
-    moment: &Moment,
-) -> Result<Answered, Refusal> {
+pub(in crate::cli::mock) fn completions(asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    let Asked { body, model, faults, moment, .. } = *asked;
     rules::model(body)?;
     let prompt = match body.get("prompt") {
         Some(Value::String(text)) => text.clone(),
@@ -46,13 +42,12 @@ pub(in crate::cli::mock) fn completions(
             "choices": [{"text": text, "index": 0, "logprobs": null, "finish_reason": reason}],
         })
     };
-    let bill = Some((model.to_owned(), said.usage));
     if body.get("stream") != Some(&Value::Bool(true)) {
         let mut whole = part(&said.text, json!(reason));
         if !faults.no_usage {
             put(&mut whole, "usage", usage);
         }
-        return Ok((Outcome::Whole(whole), bill));
+        return Ok(Answered::billed(Outcome::Whole(whole), model, said.usage));
     }
     let line = |value: &Value| format!("data: {value}\n\n");
     let mut end = vec![line(&part("", json!(reason)))];
@@ -65,13 +60,14 @@ pub(in crate::cli::mock) fn completions(
     end.push("data: [DONE]\n\n".to_owned());
     let events = pieces(&said.text).iter().map(|piece| line(&part(piece, Value::Null))).collect();
     let error = line(&Refusal::of_status(500).body(Vendor::OpenAi, ""));
-    Ok((Outcome::Stream(Stream { events, end, error }), bill))
+    Ok(Answered::billed(Outcome::Stream(Stream::sse(events, end, error)), model, said.usage))
 }
 
 const MOST_DIMENSIONS: u64 = 4_096;
 
 /// `POST …/embeddings`
-pub(in crate::cli::mock) fn embeddings(body: &Value, model: &str) -> Result<Answered, Refusal> {
+pub(in crate::cli::mock) fn embeddings(asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    let Asked { body, model, .. } = *asked;
     rules::model(body)?;
     let inputs: Vec<String> = match body.get("input") {
         None | Some(Value::Null) => return Err(rules::missing("input")),
@@ -102,19 +98,7 @@ pub(in crate::cli::mock) fn embeddings(body: &Value, model: &str) -> Result<Answ
         "model": model,
         "usage": {"prompt_tokens": prompt, "total_tokens": prompt},
     });
-    Ok((Outcome::Whole(whole), Some((model.to_owned(), Used { prompt, ..Used::default() }))))
-}
-
-/// A vector of length one that is always the same for the same text.
-fn vector(text: &str, size: u64) -> Vec<f32> {
-    let mut raw: Vec<f32> = Vec::new();
-    for block in 0..size.div_ceil(32) {
-        let hash = Sha256::new().chain_update(block.to_le_bytes()).chain_update(text.as_bytes()).finalize();
-        raw.extend(hash.iter().map(|byte| f32::from(*byte) - 127.5));
-    }
-    raw.truncate(usize::try_from(size).unwrap_or(0));
-    let length = raw.iter().map(|x| x * x).sum::<f32>().sqrt();
-    raw.iter().map(|x| x / length).collect()
+    Ok(Answered::billed(Outcome::Whole(whole), model, Used { prompt, ..Used::default() }))
 }
 
 const MODELS: &[&str] = &["gpt-4o", "gpt-4o-mini", "o3", "llama-3.3-70b-versatile", "text-embedding-3-small"];

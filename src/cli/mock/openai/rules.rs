@@ -1,5 +1,6 @@
 //! What OpenAI refuses, in its words.
 
+use super::limits;
 use crate::cli::mock::refusal::Refusal;
 use serde_json::Value;
 
@@ -20,21 +21,21 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
-pub(super) fn missing(param: &str) -> Refusal {
+pub(in crate::cli::mock) fn missing(param: &str) -> Refusal {
     Refusal::bad(format!("Missing required parameter: '{param}'.")).at(param).code("missing_required_parameter")
 }
 
-pub(super) fn wrong(param: &str, expected: &str, found: &Value) -> Refusal {
+pub(in crate::cli::mock) fn wrong(param: &str, expected: &str, found: &Value) -> Refusal {
     Refusal::bad(format!("Invalid type for '{param}': expected {expected}, but got {} instead.", kind(found)))
         .at(param)
         .code("invalid_type")
 }
 
-fn value(param: &str, message: String) -> Refusal {
+pub(in crate::cli::mock) fn value(param: &str, message: String) -> Refusal {
     Refusal::bad(message).at(param).code("invalid_value")
 }
 
-pub(super) fn model(body: &Value) -> Result<(), Refusal> {
+pub(in crate::cli::mock) fn model(body: &Value) -> Result<(), Refusal> {
     match body.get("model") {
         Some(Value::String(name)) if !name.is_empty() => Ok(()),
         None | Some(Value::Null | Value::String(_)) => Err(Refusal::bad("you must provide a model parameter")),
@@ -43,7 +44,7 @@ pub(super) fn model(body: &Value) -> Result<(), Refusal> {
 }
 
 /// Checks a chat request.
-pub(super) fn chat(body: &Value) -> Result<(), Refusal> {
+pub(super) fn chat(body: &Value, model_name: &str) -> Result<(), Refusal> {
     let Some(fields) = body.as_object() else {
         return Err(Refusal::bad("We could not parse the JSON body of your request: it is not an object."));
     };
@@ -102,7 +103,7 @@ pub(super) fn chat(body: &Value) -> Result<(), Refusal> {
         let message = "Invalid value for 'tool_choice': 'tool_choice' is only allowed when 'tools' are specified.";
         return Err(Refusal::bad(message).at("tool_choice"));
     }
-    Ok(())
+    limits::chat(body, model_name)
 }
 
 fn tools(tools: Option<&Value>) -> Result<(), Refusal> {
