@@ -1,5 +1,8 @@
 //! The path, driven without a host: what each step asks for, and what stands in the record.
 
+mod embeddings;
+mod listing;
+mod passing;
 mod providers;
 
 use super::*;
