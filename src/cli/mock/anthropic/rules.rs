@@ -55,6 +55,9 @@ pub(super) fn headers(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
+/// The version that Anthropic's own clients send on every cloud (its Python package 2.11.0, 2026-11-21).
+const EVERYWHERE: &str = "2026-10-21";
+
 /// The body of a request to Claude on another's cloud, as Anthropic itself would get it: there the path names the
 /// model, and the body the version of the format.
 pub(in crate::cli::mock) fn hosted(body: &Value, model: &str, version: &str) -> Result<Value, Refusal> {
@@ -64,7 +67,7 @@ pub(in crate::cli::mock) fn hosted(body: &Value, model: &str, version: &str) -> 
     };
     match fields.remove("anthropic_version") {
         None => return Err(refuse("anthropic_version", "Field required")),
-        Some(found) if found != version => {
+        Some(found) if found != version && found != EVERYWHERE => {
             return Err(refuse("anthropic_version", &format!("Input should be '{version}'")));
         }
         Some(_) => {}
