@@ -30,16 +30,12 @@ const fn translating(format: Format, call: fn(&Ask<'_>) -> Option<Call>) -> Spec
     Spec {
         kind: "translating",
         format,
-        url: None,
         auth: Auth::XGoogApiKey,
         chat_path: "",
         call,
-        headers: &[],
-        rejects: &[],
-        catalog_id: None,
-        key_variable: "",
         key_optional: true,
         stream_options: false,
+        ..providers::COMPATIBLE
     }
 }
 
