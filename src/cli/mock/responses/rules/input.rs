@@ -38,6 +38,9 @@ const OTHER_ITEMS: &[&str] = &[
     "mcp_approval_request",
     "mcp_approval_response",
     "mcp_call",
+    "tool_search_call",
+    "tool_search_output",
+    "additional_tools",
     "compaction",
 ];
 
