@@ -167,7 +167,26 @@ fn anthropic_thinks_and_calls_tools() {
     let answer = turn(json!([{"type": "tool_result", "tool_use_id": id, "content": "21"}])).json();
     assert_eq!(answer["content"][0]["text"], "The tool says: 21");
     let refused = turn(json!("never mind"));
-    assert!(refused.status == 400 && refused.body.contains("without `tool_result` blocks"), "{}", refused.body);
+    assert!(
+        refused.status == 400 && refused.body.contains("messages.1: `tool_use` ids were found without"),
+        "{}",
+        refused.body
+    );
+
+    let two = |id: &str| json!([{"type": "tool_use", "id": id, "name": "get_weather", "input": {}}]);
+    let result = |id: &str| json!({"type": "tool_result", "tool_use_id": id, "content": "21"});
+    let turns = |results: Value| {
+        let messages = json!([
+            {"role": "user", "content": "Hello"},
+            {"role": "assistant", "content": two("a")},
+            {"role": "assistant", "content": two("b")},
+            {"role": "user", "content": results},
+        ]);
+        mock.anthropic(&with(body.clone(), json!({"messages": messages, "tool_choice": {"type": "auto"}})))
+    };
+    assert_eq!(turns(json!([result("a"), result("b")])).status, 200);
+    assert!(turns(json!([result("a")])).body.contains("immediately after: b."));
+    assert!(turns(json!([result("a"), result("b"), result("c")])).body.contains("unexpected `tool_use_id`"));
 }
 
 #[test]

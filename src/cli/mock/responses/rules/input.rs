@@ -38,6 +38,9 @@ const OTHER_ITEMS: &[&str] = &[
     "mcp_approval_request",
     "mcp_approval_response",
     "mcp_call",
+    "tool_search_call",
+    "tool_search_output",
+    "additional_tools",
     "compaction",
 ];
 
@@ -189,8 +192,8 @@ fn reasoning(items: &[Value], at: usize, item: &Value, asked: &Asked<'_>) -> Res
     }
     let id = text(item, "id");
     match item.get("encrypted_content").and_then(Value::as_str) {
-        // The sealed text of OpenAI begins so, and so does the mock's.
-        Some(sealed) if sealed.starts_with("gAAAA") => {}
+        // The sealed text of OpenAI begins so, and so does the mock's; other servers seal in their own ways.
+        Some(sealed) if sealed.starts_with("gAAAA") || asked.model.contains("grok") => {}
         Some(sealed) => {
             let start: String = sealed.chars().take(4).collect();
             let message = format!(
