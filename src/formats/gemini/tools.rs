@@ -1,5 +1,6 @@
 //! Tools and how to choose among them, as they are written.
 
+use super::schema::for_google;
 use super::write::Draft;
 use crate::formats::RequestError;
 use crate::formats::canonical::{Tool, ToolChoice};
@@ -53,7 +54,7 @@ fn declaration(draft: &mut Draft<'_>, tool: &Tool) -> Value {
         out.insert("description".to_owned(), description.clone().into());
     }
     if let Some(schema @ Value::Object(_)) = &tool.parameters {
-        out.insert("parametersJsonSchema".to_owned(), schema.clone());
+        out.insert("parametersJsonSchema".to_owned(), for_google(schema));
     }
     if tool.cache.is_some() {
         draft.note("cache_control");

@@ -1,6 +1,6 @@
 //! What another gateway makes of the same requests and answers: the meaning must be the same where it keeps all of it.
 
-use super::super::super::{Format, ReadStream as _, WriteStream as _, sse};
+use super::super::super::{Format, ReadStream as _, sse};
 use super::super::{StreamReader, snake};
 use super::{incoming, outgoing, written};
 use serde_json::{Value, json};
