@@ -179,6 +179,7 @@ pub(super) fn usage_of(value: &Value) -> Option<Usage> {
         usage = openai_chat::read_usage(reported);
         let audio = ["/input_token_details/audio_tokens", "/input_tokens_details/audio_tokens"];
         usage.audio_input = usage.audio_input.or(count(reported, &audio));
+        usage.image_input = count(reported, &["/input_tokens_details/image_tokens"]);
         if usage.input.is_none() && usage.output.is_none() {
             // Voyage's and Jina's: there is nothing but input.
             usage.input = count(reported, &["/total_tokens"]);
