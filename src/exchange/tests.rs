@@ -3,6 +3,7 @@
 mod embeddings;
 mod listing;
 mod passing;
+mod providers;
 
 use super::*;
 use crate::config::load;
