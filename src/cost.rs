@@ -119,6 +119,16 @@ pub struct Price {
 }
 
 impl Price {
+    /// What one of each kind costs at the time `now`, by the names of [`PRICE_KINDS`]: the standard rates for the
+    /// smallest prompt.
+    pub fn standard(&self, now: Time) -> Vec<(&'static str, Usd)> {
+        let text = now.rfc3339();
+        let (date, clock) = (text.get(..10).unwrap_or_default(), text.get(11..19).unwrap_or_default());
+        let when = When { service: None, prompt: Tokens(0), date, clock };
+        let rate = |name: &&'static str| Some((*name, Usd(self.rate(Kind::named(name)?, &when)?)));
+        PRICE_KINDS.iter().filter_map(rate).collect()
+    }
+
     /// What one of a kind costs, where the price names the kind: the service tier's rate if it has one, else the
     /// standard one.
     fn rate(&self, kind: Kind, when: &When<'_>) -> Option<u128> {

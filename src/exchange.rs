@@ -36,7 +36,7 @@ use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::embeddings::EmbeddingsRequest;
 use crate::formats::{Format, anthropic_messages};
 use crate::host::Time;
-use crate::route::{Decision, Reason, RouteError};
+use crate::route::{self, Decision, Reason, RouteError};
 use crate::tokens;
 use crate::usage::{Count, Known, Tokens};
 use serde_json::Value;
@@ -172,7 +172,8 @@ impl Exchange {
         match &self.endpoint {
             Endpoint::Health => self.reply(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
             Endpoint::Models(id) => {
-                let reply = listing::models(&self.plan, id.as_deref(), self.format);
+                let health = |target: &Target| self.health(target);
+                let reply = listing::models(&self.plan, id.as_deref(), self.format, self.began, &health);
                 self.reply(reply)
             }
             Endpoint::WrongMethod(allowed) => {
@@ -295,7 +296,21 @@ impl Exchange {
     }
 
     fn route_error(&mut self, error: RouteError) -> Step {
-        self.error(&decide::route_error(error))
+        let error = match error {
+            RouteError::UnknownModel { model, .. } => {
+                let near = route::near(&self.plan, &model, &|target| self.health(target));
+                RouteError::UnknownModel { model, near }
+            }
+            other => other,
+        };
+        let (error, names) = decide::route_error(error);
+        let body = decide::with_suggestions(self.format, self.format.write_error(&error), &names);
+        self.reply(Reply::json(error.status, body))
+    }
+
+    /// Why a target cannot be used now, as far as is known; `None`: it can.
+    fn health(&self, target: &Target) -> Option<String> {
+        route::configured_health(&self.plan, target)
     }
 
     fn is_compressed(&self) -> bool {

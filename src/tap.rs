@@ -26,6 +26,20 @@ enum State {
     Blind,
 }
 
+/// Ends of the paths of chats, in the formats of all providers: those whose streams the upstream role reads.
+const READ: &[&str] = &[
+    "/chat/completions",
+    "/messages",
+    "/responses",
+    ":streamGenerateContent",
+    ":streamRawPredict",
+    "/converse-stream",
+    "/invoke-with-response-stream",
+];
+
+/// Media types of event streams.
+const STREAMS: &[&str] = &["text/event-stream", "application/vnd.amazon.eventstream"];
+
 /// The longest head that is looked at; a longer one is left alone.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -58,9 +72,10 @@ impl Tap {
             return;
         }
         let line = bytes.split(|byte| *byte == b'\r').next().unwrap_or_default();
-        let path = line.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        let mut words = line.split(|byte| *byte == b' ');
+        let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let path = path.split(|byte| *byte == b'?').next().unwrap_or_default();
-        self.repairs = path.ends_with(b"/chat/completions") || path.ends_with(b"/messages");
+        self.repairs = method == b"POST" && READ.iter().any(|end| path.ends_with(end.as_bytes()));
     }
 
     /// Takes note of what the provider sent.
@@ -112,7 +127,8 @@ impl Tap {
         if !self.stream || !self.body || !self.repairs {
             return Vec::new();
         }
-        // Filler belongs to an event that never ends, which readers of event streams drop.
+        // Filler belongs to an event that never ends, which readers of event streams drop; in Amazon's framing it
+        // belongs to a message whose checksum it makes wrong.
         let filler = |missing: u64| vec![b' '; usize::try_from(missing).unwrap_or(0).min(MAX_FILLER)];
         let mut out = Vec::new();
         match state {
@@ -170,7 +186,7 @@ impl Tap {
             match name {
                 "transfer-encoding" => chunked = value == "chunked",
                 "content-length" => length = value.parse::<u64>().ok(),
-                "content-type" => self.stream = value.starts_with("text/event-stream"),
+                "content-type" => self.stream = STREAMS.iter().any(|kind| value.starts_with(kind)),
                 _ => {}
             }
         }
@@ -263,6 +279,14 @@ mod tests {
     }
 
     #[test]
+    fn amazons_event_streams_are_streams() {
+        let mut tap = Tap::default();
+        tap.seen(HEAD.replace("text/event-stream", "application/vnd.amazon.eventstream").as_bytes());
+        tap.seen(b"5\r\n\0\0");
+        assert_eq!(tap.close(), b"   \r\n0\r\n\r\n");
+    }
+
+    #[test]
     fn what_is_whole_or_no_stream_or_has_not_begun_is_left_alone() {
         let whole = format!("{HEAD}{BODY}");
         for sent in [
@@ -298,7 +322,15 @@ mod tests {
         let mut tap = Tap::default();
         for (request, repaired) in [
             ("POST /v1/chat/completions HTTP/1.1\r\n", true),
-            ("POST /v1/responses HTTP/1.1\r\n", false),
+            ("POST /v1/responses HTTP/1.1\r\n", true),
+            ("GET /v1/responses?stream=true HTTP/1.1\r\n", false),
+            ("POST /openai/deployments/a/chat/completions?api-version=1 HTTP/1.1\r\n", true),
+            ("POST /v1beta/models/a:streamGenerateContent?alt=sse HTTP/1.1\r\n", true),
+            ("POST /v1beta/models/a:generateContent HTTP/1.1\r\n", false),
+            ("POST /v1/projects/p/locations/l/publishers/anthropic/models/m:streamRawPredict HTTP/1.1\r\n", true),
+            ("POST /model/a%3A0/converse-stream HTTP/1.1\r\n", true),
+            ("POST /model/a/invoke-with-response-stream HTTP/1.1\r\n", true),
+            ("POST /model/a/invoke HTTP/1.1\r\n", false),
             ("POST /base/v1/messages?beta=true HTTP/1.1\r\n", true),
             ("POST /v1/completions?x=/chat/completions HTTP/1.1\r\n", false),
         ] {

@@ -23,6 +23,9 @@ providers:
   anthropic: {api_key: "${ANTHROPIC_API_KEY}"}
   house: {kind: openai-compatible, url: "http://127.0.0.1:8000/v1"}
   inside: {kind: openai-compatible, url: "https://10.1.2.3:8443/v1"}
+  bedrock: {region: us-east-1}
+  keyed: {kind: bedrock, region: eu-west-1, api_key: "${OPENAI_API_KEY}"}
+  vertex: {project: my-project, location: europe-west1}
 aliases:
   fast: house/llama-3.3-70b
   smart: [anthropic/claude-sonnet-4-5, openai/gpt-4o, openai/gpt-4o-mini]
@@ -161,12 +164,66 @@ fn a_certificate_is_always_checked_for_the_name_or_address_that_was_dialled() {
 #[test]
 fn every_attempt_says_which_provider_it_is_for() {
     let bootstrap = rendered();
-    for provider in ["openai", "anthropic", "house", "inside"] {
+    for provider in ["openai", "anthropic", "house", "inside", "bedrock", "keyed", "vertex"] {
         let mut metadata = Vec::new();
         all(cluster(&bootstrap, &format!("conduit.provider.{provider}")), "filter_metadata", &mut metadata);
         assert_eq!(metadata.len(), 1);
         assert_eq!(metadata[0]["conduit"]["provider"], provider);
     }
+}
+
+fn upstream_filters(bootstrap: &Value) -> Vec<Value> {
+    let mut found = Vec::new();
+    all(bootstrap, "upstream_http_filters", &mut found);
+    found[0].as_array().unwrap().clone()
+}
+
+#[test]
+fn envoy_puts_its_own_credentials_into_attempts_that_name_their_provider_only() {
+    let filters = upstream_filters(&rendered());
+    let signing: Vec<&Value> = filters.iter().filter(|f| f["typed_config"].get("extension_config").is_some()).collect();
+    let seen: Vec<(&str, &str)> = signing
+        .iter()
+        .map(|filter| {
+            let matcher = &filter["typed_config"]["xds_matcher"]["matcher_list"]["matchers"][0];
+            let named = &matcher["predicate"]["not_matcher"]["single_predicate"];
+            assert_eq!(named["input"]["typed_config"]["header_name"], "x-conduit-sign");
+            let skip = matcher["on_match"]["action"]["typed_config"]["@type"].as_str().unwrap();
+            assert!(skip.ends_with("SkipFilter"), "{skip}");
+            let name = filter["typed_config"]["extension_config"]["name"].as_str().unwrap();
+            (named["value_match"]["exact"].as_str().unwrap(), name)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [("bedrock", "envoy.filters.http.aws_request_signing"), ("vertex", "envoy.filters.http.gcp_authn")]
+    );
+    assert_eq!(signing[0]["typed_config"]["extension_config"]["typed_config"]["region"], "us-east-1");
+    // A document without such providers has no such filter.
+    let plain = "version: 1\nproviders: {house: {kind: openai-compatible, url: \"http://127.0.0.1:1/v1\"}}\n";
+    let plain = bootstrap(&plan(plain), plain, &options(None));
+    assert!(!plain.to_string().contains("x-conduit-sign"), "{plain}");
+}
+
+/// Filters see requests in their order and answers in reverse.
+#[test]
+fn the_role_sees_answers_decompressed_and_signatures_see_no_private_header() {
+    let names: Vec<String> =
+        upstream_filters(&rendered()).iter().map(|filter| filter["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(
+        names,
+        [
+            "conduit.upstream",
+            "envoy.filters.http.header_mutation",
+            "conduit.sign.bedrock",
+            "conduit.sign.vertex",
+            "conduit.signed",
+            "conduit.decompress.gzip",
+            "conduit.decompress.brotli",
+            "conduit.decompress.zstd",
+            "envoy.filters.http.upstream_codec",
+        ]
+    );
 }
 
 /// Follows the way of bytes from a provider's cluster to its address.

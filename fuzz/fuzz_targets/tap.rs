@@ -5,6 +5,8 @@ use conduit::tap::Tap;
 use libfuzzer_sys::fuzz_target;
 
 const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+const AMAZONS: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/vnd.amazon.eventstream\r\ntransfer-encoding: chunked\r\n\r\n";
 
 fn closed(pieces: &[&[u8]]) -> Vec<u8> {
     let mut tap = Tap::default();
@@ -61,7 +63,7 @@ fn after_chunks(mut rest: &[u8]) -> Result<Option<&[u8]>, httparse::InvalidChunk
 }
 
 fuzz_target!(|data: &[u8]| {
-    for data in [data.to_vec(), [HEAD, data].concat()] {
+    for data in [data.to_vec(), [HEAD, data].concat(), [AMAZONS, data].concat()] {
         let added = closed(&[&data]);
         for pieces in conduit_fuzz::pieces(&data) {
             assert_eq!(closed(&pieces), added);

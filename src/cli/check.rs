@@ -2,6 +2,7 @@
 
 use super::{Failure, args, load, print, read};
 use crate::config::{ChainId, Plan};
+use crate::providers::Auth;
 
 pub(super) fn run(args: &args::Check) -> Result<(), Failure> {
     let text = read(&args.file)?;
@@ -26,7 +27,15 @@ pub(super) fn summary(file: &str, plan: &Plan) -> String {
     }
     for provider in &plan.providers {
         let scheme = if provider.url.tls { "https" } else { "http" };
-        let note = if provider.mocked { " (mocked: its key is not set)" } else { "" };
+        let note = match provider.auth {
+            _ if provider.mocked => " (mocked: its key is not set)",
+            Auth::AwsSigV4 => {
+                " (signed by Envoy with the AWS credentials that its own process has: AWS_ACCESS_KEY_ID, \
+                 AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or those of its role)"
+            }
+            Auth::GcpAuthn => " (Envoy fetches an access token from the metadata server of Google Cloud)",
+            _ => "",
+        };
         lines.push(format!(
             "  provider {}: {}, {scheme}://{}{}{note}",
             provider.name,

@@ -5,6 +5,8 @@
 //! exactly those from Envoy's own environment.
 
 mod clusters;
+mod compression;
+mod credentials;
 mod listener;
 pub mod metrics;
 mod tap;

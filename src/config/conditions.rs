@@ -1,6 +1,7 @@
 //! `when:`: conditions become typed tests. What a field can be compared with is decided here, once.
 
 use super::read::{Cursor, Fields, near, one_of, short};
+use crate::exchange::Endpoint;
 use crate::route::{Condition, FlagField, NumberField, NumberTest, TextField, TextTest};
 use regex::RegexBuilder;
 
@@ -230,6 +231,16 @@ fn number(field: NumberField, op: Op, op_at: &Cursor<'_>, value: &Cursor<'_>) ->
 
 fn text(field: TextField, op: Op, op_at: &Cursor<'_>, value: &Cursor<'_>) -> Option<Condition> {
     const EXPECTED: &str = "a string";
+    if matches!(field, TextField::Endpoint) && matches!(op, Op::Is | Op::IsNot | Op::In) {
+        // One that does not exist would make a rule that never holds, or always.
+        let words: Vec<(&str, ())> = Endpoint::NAMES.iter().map(|name| (*name, ())).collect();
+        let items = if matches!(op, Op::In) { value.as_list().unwrap_or_default() } else { vec![value.clone()] };
+        let known =
+            |item: &Cursor<'_>| item.as_text().is_none_or(|text| text.is_empty()) || item.word(&words).is_some();
+        if !items.iter().fold(true, |all, item| known(item) & all) {
+            return None;
+        }
+    }
     let test = match op {
         Op::Is => TextTest::Is(value.text(EXPECTED)?.to_owned()),
         Op::IsNot => TextTest::IsNot(value.text(EXPECTED)?.to_owned()),

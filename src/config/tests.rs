@@ -164,6 +164,76 @@ fn the_mock_stands_in_where_a_variable_is_not_set_and_nowhere_else() {
 }
 
 #[test]
+fn each_kind_is_reached_and_mocked_where_it_is() {
+    let text = r#"
+version: 1
+mock: {port: 9090}
+providers:
+  azure: {url: "https://me.openai.azure.com/", api_key: "${AZURE_KEY}"}
+  entra: {kind: azure, url: "https://me.openai.azure.com", bearer: "${AZURE_TOKEN}", api_version: "2024-10-21"}
+  gemini: {api_key: "${GEMINI_API_KEY}"}
+  vertex: {project: p, bearer: "${GOOGLE_CLOUD_TOKEN}"}
+  metadata: {kind: vertex, project: p, location: us-central1}
+  bedrock: {region: eu-west-1}
+  keyed: {kind: bedrock, region: "${AWS_REGION}", api_key: "${AWS_BEARER_TOKEN_BEDROCK}"}
+  private: {kind: bedrock, url: "https://vpce-1.example", api_key: "${AWS_BEARER_TOKEN_BEDROCK}", api: converse}
+  ollama: {}
+"#;
+    let seen = |env: &dyn Env| -> Vec<String> {
+        let plan = plan_with(text, env);
+        let key = |p: &Provider| p.key.as_ref().map_or("-".to_owned(), |key| key.reveal().to_owned());
+        plan.providers
+            .iter()
+            .map(|p| format!("{} {}{} {:?} {}", p.name, p.url.authority(), p.url.path, p.auth, key(p)))
+            .collect()
+    };
+    assert_eq!(
+        seen(&|name: &str| Some(if name == "AWS_REGION" { "us-west-2".into() } else { name.to_lowercase() })),
+        [
+            "azure me.openai.azure.com ApiKey azure_key",
+            "entra me.openai.azure.com Bearer azure_token",
+            "gemini generativelanguage.googleapis.com/v1beta XGoogApiKey gemini_api_key",
+            "vertex aiplatform.googleapis.com Bearer google_cloud_token",
+            "metadata us-central1-aiplatform.googleapis.com GcpAuthn -",
+            "bedrock bedrock-runtime.eu-west-1.amazonaws.com AwsSigV4 -",
+            "keyed bedrock-runtime.us-west-2.amazonaws.com Bearer aws_bearer_token_bedrock",
+            "private vpce-1.example Bearer aws_bearer_token_bedrock",
+            "ollama 127.0.0.1:11434/v1 Bearer -",
+        ]
+    );
+    assert_eq!(
+        seen(&none_set),
+        [
+            "azure 127.0.0.1:9090 ApiKey mock",
+            "entra 127.0.0.1:9090 Bearer mock",
+            "gemini 127.0.0.1:9090/v1beta XGoogApiKey mock",
+            "vertex 127.0.0.1:9090 Bearer mock",
+            // Where Envoy runs is for it to know.
+            "metadata us-central1-aiplatform.googleapis.com GcpAuthn -",
+            "bedrock 127.0.0.1:9090 Bearer mock",
+            "keyed 127.0.0.1:9090 Bearer mock",
+            "private 127.0.0.1:9090 Bearer mock",
+            "ollama 127.0.0.1:11434/v1 Bearer -",
+        ]
+    );
+    // The module must come to the same answer as the command, and gets no secret of AWS's for it.
+    let plan = plan_with(text, &all_set_but_regions);
+    let aws: Vec<&String> = plan.variables.iter().filter(|name| name.starts_with("AWS_")).collect();
+    assert_eq!(aws, ["AWS_ACCESS_KEY_ID", "AWS_BEARER_TOKEN_BEDROCK", "AWS_REGION"]);
+    assert_eq!(plan.providers[1].settings.api_version.as_deref(), Some("2024-10-21"));
+    assert_eq!(plan.providers[7].settings.api, Some(crate::formats::Format::BedrockConverse));
+
+    // Without a mock, where AWS's credentials come from is for Envoy to know.
+    let signed = "version: 1\nproviders: {bedrock: {region: eu-west-1}}\n";
+    let plan = plan_with(signed, &none_set);
+    assert!(!plan.providers[0].mocked && plan.variables.is_empty(), "{plan:?}");
+}
+
+fn all_set_but_regions(name: &str) -> Option<String> {
+    Some(if name.ends_with("_REGION") { "us-east-1".into() } else { format!("value of {name}") })
+}
+
+#[test]
 fn aliases_expand_in_place_and_equal_lists_are_one_chain() {
     let plan = plan(&with(
         "aliases:\n  all: [pair, openai/c]\n  pair: [openai/a, openai/b]\n  same: [openai/a, openai/b]\n  deep: all\n  gpt-4o: openai/gpt-4o",

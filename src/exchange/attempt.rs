@@ -7,9 +7,10 @@ use super::stream::{Observer, Pipe};
 use super::{ANSWERED_HEADER, Exchange, Tried, embeddings, passing};
 use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
-use crate::formats::{Format, Incoming, secrets};
-use crate::host::{Secret, Time};
-use crate::providers::{Body, Call, Envelope};
+use crate::formats::secrets::{self, Credentials};
+use crate::formats::{Format, Incoming};
+use crate::host::Time;
+use crate::providers::{self, Body, Call, Envelope};
 use crate::usage::Usage;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -39,6 +40,8 @@ pub struct Attempt {
     exchange: Rc<RefCell<Exchange>>,
     target: Arc<Target>,
     call: Call,
+    /// What its answer must not repeat.
+    credentials: Credentials,
     number: usize,
     began: Time,
     answer: Answer,
@@ -82,6 +85,7 @@ impl Attempt {
         let call = outgoing::call(&borrowed, &target, provider)
             .map_err(|error| AttemptError { status: error.status, body: borrowed.format.write_error(&error) })?;
         let (edits, wants_body) = request_head(&mut borrowed, (&target, provider), &call, headers, now);
+        let credentials = Credentials::new(providers::credentials(provider, now));
         let ledger = &mut borrowed.ledger;
         ledger.tried.push(Tried { target: target.name.clone(), status: None, began: now, took: None });
         ledger.usage = Usage::default();
@@ -93,7 +97,7 @@ impl Attempt {
         let number = ledger.tried.len().saturating_sub(1);
         drop(borrowed);
         let answer = Answer::Pending;
-        let attempt = Self { exchange: Rc::clone(exchange), target, call, number, began: now, answer };
+        let attempt = Self { exchange: Rc::clone(exchange), target, call, credentials, number, began: now, answer };
         Ok((attempt, edits, wants_body))
     }
 
@@ -139,8 +143,7 @@ impl Attempt {
             tried.status = Some(status);
             tried.took = Some(now.since(self.began));
         }
-        let key = key_of(&exchange, &self.target).cloned();
-        let mut edits = answer_edits(headers, self.number, key.as_ref());
+        let mut edits = answer_edits(headers, self.number, &self.credentials);
         let spoken = self.spoken(&exchange);
         let client = exchange.format;
         let content_type = headers.get("content-type").unwrap_or("").to_ascii_lowercase();
@@ -170,7 +173,7 @@ impl Attempt {
                 let incoming = incoming(&exchange, &self.target, self.began);
                 let pipe = Pipe::new(Format::OpenAiChat, Framing::Sse, Format::OpenAiChat, &incoming);
                 edits.remove("content-length");
-                self.answer = Answer::Stream(Box::new(pipe.withholding(key)));
+                self.answer = Answer::Stream(Box::new(pipe.withholding(self.credentials.clone())));
                 return AnswerHead::Stream(edits);
             }
             self.answer = Answer::Observed(Box::new(Observer::new(framing == Some(Framing::Sse))));
@@ -184,7 +187,7 @@ impl Attempt {
             let pipe = Pipe::new(spoken, framing, client, &incoming(&exchange, &self.target, self.began));
             edits.remove("content-length");
             edits.set("content-type", stream_type(client).into());
-            self.answer = Answer::Stream(Box::new(pipe.withholding(key)));
+            self.answer = Answer::Stream(Box::new(pipe.withholding(self.credentials.clone())));
             return AnswerHead::Stream(edits);
         }
         self.answer = Answer::Whole { status, readable, edits };
@@ -216,8 +219,8 @@ impl Attempt {
                 embeddings::whole(&mut exchange, &self.target, format, (status, readable), body)
             }
             _ => {
-                let spoken = self.spoken(&exchange);
-                whole_answer(&mut exchange, &self.target, spoken, self.began, (status, readable), body)
+                let (spoken, credentials) = (self.spoken(&exchange), &self.credentials);
+                whole_answer(&mut exchange, &self.target, credentials, spoken, self.began, (status, readable), body)
             }
         };
         let Whole { status: new_status, content_type, body } = whole;
@@ -290,21 +293,16 @@ const NOT_FOR_CLIENTS: &[&str] = &[
     "alt-svc",
 ];
 
-/// The credential that an attempt at a target carries.
-fn key_of<'a>(exchange: &'a Exchange, target: &Target) -> Option<&'a Secret> {
-    exchange.plan.provider(target.provider)?.key.as_ref()
-}
-
 /// Under which names providers give a request's id: OpenAI, Anthropic, Amazon, Azure's two layers.
 const REQUEST_IDS: &[&str] = &["x-request-id", "request-id", "x-amzn-requestid", "apim-request-id", "x-ms-request-id"];
 
-fn answer_edits(headers: &Headers, number: usize, key: Option<&Secret>) -> HeaderEdits {
+fn answer_edits(headers: &Headers, number: usize, credentials: &Credentials) -> HeaderEdits {
     let mut edits = HeaderEdits::default();
     for name in NOT_FOR_CLIENTS.iter().filter(|name| headers.get(name).is_some()) {
         edits.remove(name);
     }
-    let echoed = |value: &str| key.is_some_and(|key| secrets::holds(value, key));
-    for (name, _) in headers.iter().filter(|(name, value)| name.starts_with("x-conduit-") || echoed(value)) {
+    let ours = |name: &str, value: &str| name.starts_with("x-conduit-") || credentials.are_in(value);
+    for (name, _) in headers.iter().filter(|(name, value)| ours(name, value)) {
         edits.remove(name);
     }
     // Each vendor's SDK looks for the request id under its own vendor's name.
@@ -329,6 +327,7 @@ pub(super) const JSON: &str = "application/json";
 fn whole_answer(
     exchange: &mut Exchange,
     target: &Target,
+    credentials: &Credentials,
     spoken: Format,
     began: Time,
     (status, readable): (u16, bool),
@@ -347,7 +346,7 @@ fn whole_answer(
     }
     if !ok {
         // Some providers repeat the key that they refuse.
-        let masked = secrets::mask_error(body, key_of(exchange, target));
+        let masked = secrets::mask_error(body, credentials);
         let body = masked.as_deref().unwrap_or(body);
         let own_shape = |v: Value| {
             let marked = client != Format::AnthropicMessages || v.get("type").is_some_and(|t| t == "error");
@@ -387,7 +386,7 @@ fn whole_answer(
         Ok(answer) => answer,
         Err(error) => {
             // What it quotes of the body may hold the key.
-            let struck = key_of(exchange, target).and_then(|key| secrets::without_key(body, key));
+            let struck = credentials.struck_bytes(body);
             let error = struck.and_then(|body| spoken.read_answer(&body).err()).unwrap_or(error);
             let status = if error.status < 400 { 502 } else { error.status };
             let error = ApiError { status, provider_type: None, ..error };

@@ -45,6 +45,24 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
+    /// Every name that [`Endpoint::name`] gives what reaches a rule.
+    pub const NAMES: &[&str] = &[
+        "chat",
+        "messages",
+        "responses",
+        "generate_content",
+        "converse",
+        "count_tokens",
+        "embeddings",
+        "completions",
+        "images",
+        "audio",
+        "rerank",
+        "moderations",
+        "files",
+        "other",
+    ];
+
     /// The endpoint of a method and a path without its query.
     pub fn of(method: &str, path: &str) -> Self {
         let path = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
@@ -203,7 +221,13 @@ mod tests {
             ("GET", "/v1/files/%2E%2e%5Cx", Endpoint::Unknown("/v1/files/%2E%2e%5Cx".into())),
             ("GET", "/v1/files/a..b", Endpoint::Other { path: "/files/a..b".into() }),
         ] {
-            assert_eq!(Endpoint::of(method, path), want, "{method} {path}");
+            let found = Endpoint::of(method, path);
+            let routed = !matches!(
+                found,
+                Endpoint::WrongMethod(_) | Endpoint::Unknown(_) | Endpoint::Models(_) | Endpoint::Health
+            );
+            assert_eq!(Endpoint::NAMES.contains(&found.name()), routed, "{}", found.name());
+            assert_eq!(found, want, "{method} {path}");
         }
     }
 }

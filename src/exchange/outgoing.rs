@@ -193,10 +193,19 @@ fn edited(
         if asks && !request.include_usage {
             edits.push(Edit::SetIn("stream_options", "include_usage", "true".into()));
         }
-        for name in spec.rejects.iter().filter(|name| request.extra.contains_key(**name)) {
+        for name in spec.rejects {
             edits.push(Edit::Remove(name));
-            dropped.push((*name).to_owned());
+            // Two of those that the canonical form has a place of its own for are rejected anywhere.
+            let said = match *name {
+                "user" => request.user.is_some(),
+                "parallel_tool_calls" => request.parallel_tool_calls.is_some(),
+                name => request.extra.contains_key(name),
+            };
+            if said {
+                dropped.push((*name).to_owned());
+            }
         }
+        edits.extend(renamed(request, provider, format));
         edits.extend(request.for_provider.keys().map(|name| Edit::Remove(name)));
         edits.extend(
             own_parameters(&request.for_provider, provider).map(|(name, value)| Edit::Set(name, value.to_string())),
@@ -220,6 +229,21 @@ fn carries_foreign(request: &ChatRequest, format: Format) -> bool {
     })
 }
 
+/// Puts what the client said under the names that the provider has for it.
+fn renamed<'a>(request: &ChatRequest, provider: &'a Provider, format: Format) -> Vec<Edit<'a>> {
+    let mut edits = Vec::new();
+    for (name, own) in provider.spec.renames.iter().filter(|_| format == Format::OpenAiChat) {
+        let value = match *name {
+            "max_completion_tokens" => request.max_tokens.map(Value::from),
+            name => request.extra.get(name).cloned(),
+        };
+        if let Some(value) = value {
+            edits.extend([Edit::Remove(name), Edit::Set(own, value.to_string())]);
+        }
+    }
+    edits
+}
+
 fn translated(
     request: &ChatRequest,
     format: Format,
@@ -232,9 +256,11 @@ fn translated(
         rejects: provider.spec.rejects,
     };
     let mut written = format.write_request(request, &outgoing)?;
-    let own: Vec<Edit<'_>> = own_parameters(&request.for_provider, provider)
-        .map(|(name, value)| Edit::Set(name, value.to_string()))
-        .collect();
+    // The usage that it would ask for comes without asking where it is rejected.
+    written.dropped.retain(|name| name != "stream_options");
+    let own = own_parameters(&request.for_provider, provider);
+    let own = own.map(|(name, value)| Edit::Set(name, value.to_string()));
+    let own: Vec<Edit<'_>> = renamed(request, provider, format).into_iter().chain(own).collect();
     if !own.is_empty() {
         written.body = splice::edit(&written.body, &own).map_err(|_| no_object())?;
     }

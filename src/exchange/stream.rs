@@ -3,9 +3,9 @@
 use super::Ledger;
 use super::frames::{FrameFault, Frames, Framing};
 use crate::formats::canonical::{ApiError, StreamEvent};
+use crate::formats::secrets::Credentials;
 use crate::formats::splice::{self, Edit};
-use crate::formats::{Format, Incoming, ReadStream, WriteStream, secrets, sse};
-use crate::host::Secret;
+use crate::formats::{Format, Incoming, ReadStream, WriteStream, sse};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 
@@ -25,8 +25,8 @@ pub struct Pipe {
     over: bool,
     /// Whether the client's stream is text, in which a word can be struck.
     text: bool,
-    /// The credential that the request carried: an error may repeat it.
-    key: Option<Secret>,
+    /// The credentials that the request carried: an error may repeat them.
+    credentials: Credentials,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,7 @@ impl Pipe {
             tail: Vec::new(),
             over: false,
             text: client != Format::BedrockConverse,
-            key: None,
+            credentials: Credentials::default(),
         }
     }
 
@@ -68,9 +68,9 @@ impl Pipe {
         self.frames.framing() == Framing::Sse
     }
 
-    /// Keeps a credential from the client, should an error repeat it.
-    pub fn withholding(self, key: Option<Secret>) -> Self {
-        Self { key, ..self }
+    /// Keeps credentials from the client, should an error repeat them.
+    pub fn withholding(self, credentials: Credentials) -> Self {
+        Self { credentials, ..self }
     }
 
     /// Takes bytes from the provider and gives those for the client.
@@ -82,11 +82,10 @@ impl Pipe {
         let (reader, writer, how) = (&mut self.reader, &mut self.writer, self.how);
         let mut events = Vec::new();
         let mut failing = false;
-        let key = self.key.as_ref();
+        let credentials = &self.credentials;
         let mut parsed = self.frames.push(bytes, &mut |event| {
             // Before anything else masks part of it.
-            let struck =
-                key.filter(|key| secrets::holds(event.data, key)).map(|key| event.data.replace(key.reveal(), "***"));
+            let struck = credentials.struck(event.data);
             let event = sse::Event { name: event.name, data: struck.as_deref().unwrap_or(event.data) };
             reader.event(&event, &mut events);
             note(&events, ledger);
@@ -130,7 +129,7 @@ impl Pipe {
             failing = true;
         }
         // Events leave whole, so that no key is split here.
-        let withheld = self.key.as_ref().filter(|_| failing).and_then(|key| secrets::without_key(&out, key));
+        let withheld = if failing { self.credentials.struck_bytes(&out) } else { None };
         let Some(withheld) = withheld else { return out };
         if !self.text {
             // A message cannot be changed without its checksums: another one says what there is to say.

@@ -1,5 +1,10 @@
 //! The path, driven without a host: what each step asks for, and what stands in the record.
 
+mod embeddings;
+mod listing;
+mod passing;
+mod providers;
+
 use super::*;
 use crate::config::load;
 use crate::report::Outcome;

@@ -13,7 +13,7 @@ pub(super) fn mask(text: &str) -> String {
     static KEYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         let patterns = [
             // Said to be one, whatever it looks like.
-            r#"(?P<said>(?i:api[-_ ]?key|authorization|access[-_ ]token|secret)(?i: provided)?["']?\s*[:=]\s*["']?(?i:bearer\s+)?)[^\s"',;<>]*[^\s"',;<>.]"#,
+            r#"(?P<said>(?i:api[-_ ]?key|authorization|(?:access|security)[-_ ]token|secret)(?i: provided)?["']?\s*[:=]\s*["']?(?i:bearer\s+)?)[^\s"',;<>]*[^\s"',;<>.]"#,
             r#"(?P<bearer>(?-u:\b)(?i:bearer)\s+)[^\s"',;<>]*[^\s"',;<>.]"#,
             // The shapes of providers' keys, JWTs, GLM's `id.secret`; long words without any meaning.
             r"(?-u:\b)(?:sk|rk|pk|gsk|xai|pplx|csk|hf|r8)[-_][A-Za-z0-9_*-]{6,}(?:\.[A-Za-z0-9_*-]+)*",
@@ -31,37 +31,56 @@ pub(super) fn mask(text: &str) -> String {
     }
 }
 
-/// Whether `text` holds the credential that was sent with the request.
-pub(crate) fn holds(text: &str, key: &Secret) -> bool {
-    key.reveal().len() >= SHORTEST && text.contains(key.reveal())
+/// The credentials that a request carried or was made with: what its answer must not repeat to a client.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Credentials(Vec<Secret>);
+
+impl Credentials {
+    /// Of a request to a provider.
+    pub fn new(all: Vec<Secret>) -> Self {
+        Self(all.into_iter().filter(|key| key.reveal().len() >= SHORTEST).collect())
+    }
+
+    /// Whether `text` holds one.
+    pub fn are_in(&self, text: &str) -> bool {
+        self.0.iter().any(|key| text.contains(key.reveal()))
+    }
+
+    /// `text` without them; `None` where it holds none.
+    pub fn struck(&self, text: &str) -> Option<String> {
+        if !self.are_in(text) {
+            return None;
+        }
+        let struck = |text: String, key: &Secret| text.replace(key.reveal(), "***");
+        Some(self.0.iter().fold(text.to_owned(), struck))
+    }
+
+    /// The same for bytes.
+    pub fn struck_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.struck(&String::from_utf8_lossy(bytes)).map(String::into_bytes)
+    }
 }
 
-/// `bytes` without the credential that was sent for them; `None` where they do not hold it.
-pub(crate) fn without_key(bytes: &[u8], key: &Secret) -> Option<Vec<u8>> {
-    let text = String::from_utf8_lossy(bytes);
-    holds(&text, key).then(|| text.replace(key.reveal(), "***").into_bytes())
-}
-
-/// A provider's error without that credential, and without what looks like one; `None` where it holds neither.
-pub(crate) fn mask_error(body: &[u8], key: Option<&Secret>) -> Option<Vec<u8>> {
+/// A provider's error without them, and without what looks like one; `None` where it holds neither.
+pub(crate) fn mask_error(body: &[u8], credentials: &Credentials) -> Option<Vec<u8>> {
     match serde_json::from_slice::<Value>(body) {
-        Ok(mut json) => mask_strings(&mut json, key).then(|| json.to_string().into_bytes()),
-        Err(_) => without_key(body, key?),
+        Ok(mut json) => mask_strings(&mut json, credentials).then(|| json.to_string().into_bytes()),
+        Err(_) => credentials.struck_bytes(body),
     }
 }
 
 /// Masks every string of a JSON value; says whether one changed. The parser bounds the depth.
-fn mask_strings(value: &mut Value, key: Option<&Secret>) -> bool {
+fn mask_strings(value: &mut Value, credentials: &Credentials) -> bool {
     match value {
         Value::String(text) => {
-            let known = key.filter(|key| holds(text, key)).map(|key| text.replace(key.reveal(), "***"));
+            let known = credentials.struck(text);
             let masked = mask(known.as_deref().unwrap_or(text));
             let changed = masked != *text;
             *text = masked;
             changed
         }
-        Value::Array(all) => all.iter_mut().fold(false, |changed, value| mask_strings(value, key) | changed),
-        Value::Object(all) => all.values_mut().fold(false, |changed, value| mask_strings(value, key) | changed),
+        Value::Array(all) => all.iter_mut().fold(false, |changed, value| mask_strings(value, credentials) | changed),
+        Value::Object(all) => all.values_mut().fold(false, |changed, value| mask_strings(value, credentials) | changed),
         _ => false,
     }
 }
@@ -72,7 +91,8 @@ mod tests {
 
     #[test]
     fn an_error_loses_the_key_that_was_sent_whatever_its_shape() {
-        let key = Secret::new("house/+key=1".into());
+        let keys = ["house/+key=1", "signed.of.it"].map(|key| Secret::new(key.into())).to_vec();
+        let keys = Credentials::new(keys);
         for (body, want) in [
             (
                 r#"{"error":{"message":"no house/+key=1, sorry"},"n":1.50}"#,
@@ -81,13 +101,15 @@ mod tests {
             (r#"{"error":{"message":"no \u0068ouse/+key=1"}}"#, Some(r#"{"error":{"message":"no ***"}}"#)),
             (r#"{"error":{"param":"sk-proj-abcdef123456"}}"#, Some(r#"{"error":{"param":"***"}}"#)),
             ("<p>house/+key=1</p>", Some("<p>***</p>")),
+            ("signed.of.it of house/+key=1", Some("*** of ***")),
             (r#"{"error": {"message":"house/+key=2","code":"invalid_api_key"}}"#, None),
             ("plain", None),
         ] {
-            let masked = mask_error(body.as_bytes(), Some(&key));
+            let masked = mask_error(body.as_bytes(), &keys);
             assert_eq!(masked.map(|bytes| String::from_utf8(bytes).unwrap()).as_deref(), want, "{body}");
         }
-        assert_eq!(mask_error(br#"{"error":{"message":"the mock failed"}}"#, Some(&Secret::new("mock".into()))), None);
+        let mock = Credentials::new(vec![Secret::new("mock".into())]);
+        assert_eq!(mask_error(br#"{"error":{"message":"the mock failed"}}"#, &mock), None);
     }
 
     #[test]
@@ -109,6 +131,8 @@ mod tests {
             ("é sk-ant-api03-AbCdEf123456 é", "é *** é"),
             ("gsk_abcdefgh1234 xai-abcdefgh1234", "*** ***"),
             ("Authorization: Bearer abc.def", "Authorization: Bearer ***"),
+            // What AWS quotes of a request whose signature is wrong.
+            ("x-amz-security-token:IQoJb3/+x==\n", "x-amz-security-token:***\n"),
             ("got 'Bearer tok123'", "got 'Bearer ***'"),
             (r#"{"api_key": "s3cret"}"#, r#"{"api_key": "***"}"#),
             ("eyJhbGciOi.eyJhcGlf.c2ln-_ is expired", "*** is expired"),

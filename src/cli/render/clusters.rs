@@ -1,7 +1,7 @@
 //! The clusters: three per provider (its HTTP, its hop, its wire; see [`tap`]), one composite cluster per chain of several targets.
 
 use super::listener::buffer_limit;
-use super::{Options, millis, socket, tap, typed};
+use super::{Options, credentials, millis, socket, tap, typed};
 use crate::config::{Address, Chain, Plan, Provider};
 use serde_json::{Value, json};
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ pub(super) fn all(plan: &Plan, options: &Options) -> Vec<Value> {
     let providers =
         plan.providers.iter().flat_map(|p| [provider(p, plan), tap::hop_cluster(p, plan), wire(p, plan, options)]);
     let chains = plan.chains.iter().filter(|chain| chain.targets.len() > 1).map(|c| composite(c, plan));
-    providers.chain(chains).collect()
+    providers.chain(chains).chain(credentials::clusters(plan)).collect()
 }
 
 /// The cluster that requests go to: HTTP/1.1 to the provider's tap.

@@ -1,0 +1,105 @@
+//! What each kind of provider is sent: address, credential, parameters; and what its answers may not repeat.
+
+use super::*;
+
+const CLOUDS: &str = r#"
+version: 1
+providers:
+  azure: {url: "https://me.openai.azure.com", api_key: "${KEY}", api_version: "2024-10-21"}
+  entra: {kind: azure, url: "https://me.openai.azure.com", bearer: "${KEY}"}
+  gemini: {api_key: "${KEY}"}
+  vertex: {project: p}
+  bedrock: {region: eu-west-1}
+  keyed: {kind: bedrock, region: eu-west-1, api_key: "${KEY}"}
+  glm: {api_key: "${KEY}"}
+  mistral: {api_key: "${KEY}"}
+"#;
+
+/// A first attempt at `provider/m` for a client of Chat Completions, and what its request's head became.
+fn attempt(provider: &str, stream: bool, more: &str) -> (Attempt, HeaderEdits, Vec<u8>) {
+    let env = |_: &str| Some("an-id.and-a-secret".to_owned());
+    let plan = Arc::new(load(CLOUDS, &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}")));
+    let path = "/v1/chat/completions";
+    let body =
+        format!(r#"{{"model":"{provider}/m","stream":{stream},"messages":[{{"role":"user","content":"hi"}}]{more}}}"#);
+    let (mut exchange, _) = Exchange::begin(plan, "1".into(), post(path), false, T0);
+    let step = exchange.body(body.as_bytes());
+    assert!(matches!(step, Step::Forward(_)), "{step:?}");
+    let exchange = Rc::new(RefCell::new(exchange));
+    let (attempt, edits, _) = Attempt::begin(&exchange, 1, Some(provider), &post(path), T0).unwrap();
+    (attempt, edits, body.into_bytes())
+}
+
+#[test]
+fn each_kind_gets_its_credential_in_its_own_header() {
+    const SECRET: &str = "an-id.and-a-secret";
+    for (provider, authority, path, header, value) in [
+        (
+            "azure",
+            "me.openai.azure.com",
+            "/openai/deployments/m/chat/completions?api-version=2024-10-21",
+            "api-key",
+            SECRET,
+        ),
+        ("entra", "me.openai.azure.com", "/openai/v1/chat/completions", "authorization", "Bearer an-id.and-a-secret"),
+        ("gemini", "generativelanguage.googleapis.com", "/v1beta/models/m:generateContent", "x-goog-api-key", SECRET),
+        (
+            "vertex",
+            "aiplatform.googleapis.com",
+            "/v1/projects/p/locations/global/publishers/google/models/m:generateContent",
+            "x-conduit-sign",
+            "vertex",
+        ),
+        ("bedrock", "bedrock-runtime.eu-west-1.amazonaws.com", "/model/m/converse", "x-conduit-sign", "bedrock"),
+        (
+            "keyed",
+            "bedrock-runtime.eu-west-1.amazonaws.com",
+            "/model/m/converse",
+            "authorization",
+            "Bearer an-id.and-a-secret",
+        ),
+    ] {
+        let (_, edits, _) = attempt(provider, false, "");
+        assert_eq!(set(&edits, ":authority"), Some(authority), "{provider}");
+        assert_eq!(set(&edits, ":path"), Some(path), "{provider}");
+        assert_eq!(set(&edits, header), Some(value), "{provider}");
+        let carrying = ["authorization", "api-key", "x-api-key", "x-goog-api-key", "x-conduit-sign"];
+        let carried: Vec<&str> = carrying.into_iter().filter(|name| set(&edits, name).is_some()).collect();
+        assert_eq!(carried, [header], "{provider}");
+        assert!(header == "authorization" || edits.remove.contains(&"authorization".to_owned()), "{provider}");
+    }
+}
+
+#[test]
+fn a_signed_token_is_struck_like_the_key_that_it_is_made_of() {
+    let (mut whole, edits, _) = attempt("glm", false, "");
+    let authorization = set(&edits, "authorization").unwrap();
+    let jwt = authorization.strip_prefix("Bearer ").unwrap();
+    assert_eq!(jwt.split('.').count(), 3);
+    for secret in [jwt, "an-id.and-a-secret"] {
+        let head = headers(&[(":status", "401"), ("content-type", "application/json"), ("x-debug", secret)]);
+        whole.answer_head(&head, false, ms(1));
+        let refused = format!(r#"{{"error":{{"code":"401","message":"no '{secret}'"}}}}"#);
+        let (edits, body) = whole.answer_whole(refused.as_bytes());
+        assert!(edits.remove.contains(&"x-debug".to_owned()));
+        assert_eq!(String::from_utf8(body.unwrap()).unwrap(), r#"{"error":{"code":"401","message":"no '***'"}}"#);
+    }
+    let (mut stream, ..) = attempt("glm", true, "");
+    stream.answer_head(&headers(&[(":status", "200"), ("content-type", "text/event-stream")]), false, ms(1));
+    let event = format!("data: {{\"error\":{{\"message\":\"no {jwt}\"}}}}\n\n");
+    let out = String::from_utf8(stream.answer_piece(event.as_bytes(), true).unwrap()).unwrap();
+    assert!(out.contains("no ***") && !out.contains(jwt), "{out}");
+}
+
+#[test]
+fn what_a_provider_calls_otherwise_is_renamed_and_what_it_rejects_is_named() {
+    let more = r#","seed":7,"max_completion_tokens":9,"stream_options":{"include_usage":true},"user":"u","logit_bias":{"1":2}"#;
+    let (attempt, _, body) = attempt("mistral", true, more);
+    let sent: Value = serde_json::from_slice(&attempt.request_body(&body).unwrap()).unwrap();
+    assert_eq!((&sent["random_seed"], &sent["max_tokens"]), (&Value::from(7), &Value::from(9)));
+    for gone in ["seed", "max_completion_tokens", "stream_options", "user", "logit_bias"] {
+        assert!(sent.get(gone).is_none(), "{gone}: {sent}");
+    }
+    // What the client never asked for, or gets in any case, is no loss to tell of.
+    assert_eq!(attempt.dropped(), ["logit_bias", "user"]);
+}
