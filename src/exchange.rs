@@ -35,8 +35,8 @@ use crate::config::{Plan, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::embeddings::EmbeddingsRequest;
 use crate::formats::{Format, anthropic_messages};
-use crate::host::Time;
-use crate::route::{self, Decision, Reason, RouteError};
+use crate::host::{Time, World};
+use crate::route::{self, Decision, Reason, RouteError, cooldown};
 use crate::tokens;
 use crate::usage::{Count, Known, Tokens};
 use serde_json::Value;
@@ -85,6 +85,7 @@ impl Reply {
 /// One client request, from its headers to its record.
 #[derive(Debug)]
 pub struct Exchange {
+    world: World,
     plan: Arc<Plan>,
     id: String,
     /// The request's headers as the client sent them.
@@ -121,6 +122,18 @@ pub struct Exchange {
 impl Exchange {
     /// Begins an exchange with a request's headers. `ends` says that no body follows; `id` names the exchange on this worker.
     pub fn begin(plan: Arc<Plan>, id: String, headers: Headers, ends: bool, now: Time) -> (Self, Step) {
+        Self::begin_in(World::default(), plan, id, headers, ends, now)
+    }
+
+    /// The same where workers share what they learn.
+    pub fn begin_in(
+        world: World,
+        plan: Arc<Plan>,
+        id: String,
+        headers: Headers,
+        ends: bool,
+        now: Time,
+    ) -> (Self, Step) {
         let path = headers.get(":path").unwrap_or("/");
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let method = headers.get(":method").unwrap_or("GET");
@@ -129,6 +142,7 @@ impl Exchange {
         let mut exchange = Self {
             format: endpoint.format(anthropic_client),
             caller: admit::caller(&|name| headers.get(name).map(str::to_owned)),
+            world,
             plan,
             id,
             began: now,
@@ -310,7 +324,9 @@ impl Exchange {
 
     /// Why a target cannot be used now, as far as is known; `None`: it can.
     fn health(&self, target: &Target) -> Option<String> {
-        route::configured_health(&self.plan, target)
+        let rests = || cooldown::rests(&*self.world.0, &target.name, self.began);
+        let resting = || rests().map(|seconds| format!("in cool-down for {seconds} s, as its provider asked"));
+        route::configured_health(&self.plan, target).or_else(resting)
     }
 
     fn is_compressed(&self) -> bool {
@@ -333,12 +349,16 @@ impl Exchange {
     fn prepare(&mut self, mut decision: Decision) -> Result<Decision, ApiError> {
         let mut refused = None;
         while let Some(target) = decision.targets.first().cloned() {
-            let error = match self.written_for(&target) {
-                Ok(written) => {
+            // One that rests is left out while another one is there that does not.
+            let resting =
+                self.health(&target).filter(|_| decision.targets.iter().any(|other| self.health(other).is_none()));
+            let error = match (resting, self.written_for(&target)) {
+                (Some(why), _) => ApiError::new(503, why),
+                (None, Ok(written)) => {
                     self.prepared = written.map(|written| (target.name.clone(), written));
                     return Ok(decision);
                 }
-                Err(error) => error,
+                (None, Err(error)) => error,
             };
             let rest = decision.targets.get(1..).unwrap_or_default().to_vec();
             let cluster = self.plan.cluster_of(&rest).filter(|_| !rest.is_empty()).map(str::to_owned);

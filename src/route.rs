@@ -11,6 +11,7 @@
 //! 4. **The default**.
 
 mod condition;
+pub mod cooldown;
 mod resolve;
 
 pub use resolve::{Health, alternatives, configured_health, near};

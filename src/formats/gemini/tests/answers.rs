@@ -147,17 +147,15 @@ fn citations_count_in_characters() {
         json!([{"text": "ab"}, {"text": text}]),
         json!({"groundingMetadata": grounding, "citationMetadata": {"citations": [{"startIndex": 2, "endIndex": 4, "uri": "https://c"}]}}),
     );
-    let cited: Vec<Vec<(Option<&str>, Option<(u64, u64)>)>> = choice
-        .parts
-        .iter()
-        .map(|part| match part {
-            Part::Text { citations, .. } => citations.iter().map(|c| (c.url.as_deref(), c.span)).collect(),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    let (a, c) = (Some("https://a"), Some("https://c"));
-    assert_eq!(cited[0], []);
-    assert_eq!(cited[1], [(a, Some((4, 7))), (None, Some((4, 7))), (a, Some((2, 3))), (a, None), (c, Some((2, 3)))]);
+    let cited = |part: &Part| match part {
+        Part::Text { citations, .. } => citations.iter().map(|c| (c.url.clone(), c.span)).collect::<Vec<_>>(),
+        other => panic!("{other:?}"),
+    };
+    let (a, c) = (Some("https://a".to_owned()), Some("https://c".to_owned()));
+    assert_eq!(cited(&choice.parts[0]), []);
+    let expected =
+        [(a.clone(), Some((4, 7))), (None, Some((4, 7))), (a.clone(), Some((2, 3))), (a, None), (c, Some((2, 3)))];
+    assert_eq!(cited(&choice.parts[1]), expected);
     let answer = Answer { choices: vec![choice], ..Answer::default() };
     let written: Value = serde_json::from_slice(&write_answer(&answer, &incoming())).unwrap();
     let places: Vec<Value> = written["candidates"][0]["citationMetadata"]["citations"]

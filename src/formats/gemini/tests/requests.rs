@@ -130,10 +130,13 @@ fn parameters_are_carried_noted_or_refused() {
         assert_eq!(body["serviceTier"], tier);
     }
     let (body, _) = written(
-        &chat(json!({"cachedContent": "cachedContents/1", "safety_settings": [1]})),
+        &chat(
+            json!({"cachedContent": "cachedContents/1", "safety_settings": [1], "generationConfig": {"imageConfig": {}}}),
+        ),
         &outgoing("gemini-2.5-flash"),
     );
     assert_eq!((&body["cachedContent"], &body["safetySettings"]), (&json!("cachedContents/1"), &json!([1])));
+    assert_eq!(body["generationConfig"], json!({"imageConfig": {}}));
     for (given, param) in [
         (json!({"n": 9}), "n"),
         (json!({"stop": ["1", "2", "3", "4", "5", "6"]}), "stop"),
