@@ -35,9 +35,9 @@ use crate::config::{Plan, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::embeddings::EmbeddingsRequest;
 use crate::formats::{Format, anthropic_messages};
-use crate::host::{Secret, Time};
+use crate::host::{Secret, Time, World};
 use crate::providers::{Auth, GOOGLE_TOKEN_HEADER, WANTS_GOOGLE_HEADER};
-use crate::route::{Decision, Reason, RouteError};
+use crate::route::{self, Decision, Reason, RouteError, cooldown};
 use crate::tokens;
 use crate::usage::{Count, Known, Tokens};
 use serde_json::Value;
@@ -86,6 +86,7 @@ impl Reply {
 /// One client request, from its headers to its record.
 #[derive(Debug)]
 pub struct Exchange {
+    world: World,
     plan: Arc<Plan>,
     id: String,
     /// The request's headers as the client sent them.
@@ -105,7 +106,7 @@ pub struct Exchange {
     /// Bytes of a body that was not waited for.
     passed: usize,
     /// The body for the first target, by its name, and what was dropped of it.
-    prepared: Option<(String, (Vec<u8>, Vec<String>))>,
+    prepared: Option<(String, outgoing::Sent)>,
     model_asked: Option<String>,
     counted: Option<Count>,
     decision: Option<Decision>,
@@ -124,6 +125,18 @@ pub struct Exchange {
 impl Exchange {
     /// Begins an exchange with a request's headers. `ends` says that no body follows; `id` names the exchange on this worker.
     pub fn begin(plan: Arc<Plan>, id: String, headers: Headers, ends: bool, now: Time) -> (Self, Step) {
+        Self::begin_in(World::default(), plan, id, headers, ends, now)
+    }
+
+    /// The same where workers share what they learn.
+    pub fn begin_in(
+        world: World,
+        plan: Arc<Plan>,
+        id: String,
+        headers: Headers,
+        ends: bool,
+        now: Time,
+    ) -> (Self, Step) {
         let path = headers.get(":path").unwrap_or("/");
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let method = headers.get(":method").unwrap_or("GET");
@@ -132,6 +145,7 @@ impl Exchange {
         let mut exchange = Self {
             format: endpoint.format(anthropic_client),
             caller: admit::caller(&|name| headers.get(name).map(str::to_owned)),
+            world,
             plan,
             id,
             began: now,
@@ -176,7 +190,8 @@ impl Exchange {
         match &self.endpoint {
             Endpoint::Health => self.reply(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
             Endpoint::Models(id) => {
-                let reply = listing::models(&self.plan, id.as_deref(), self.format);
+                let health = |target: &Target| self.health(target);
+                let reply = listing::models(&self.plan, id.as_deref(), self.format, self.began, &health);
                 self.reply(reply)
             }
             Endpoint::WrongMethod(allowed) => {
@@ -299,7 +314,23 @@ impl Exchange {
     }
 
     fn route_error(&mut self, error: RouteError) -> Step {
-        self.error(&decide::route_error(error))
+        let error = match error {
+            RouteError::UnknownModel { model, .. } => {
+                let near = route::near(&self.plan, &model, &|target| self.health(target));
+                RouteError::UnknownModel { model, near }
+            }
+            other => other,
+        };
+        let (error, names) = decide::route_error(error);
+        let body = decide::with_suggestions(self.format, self.format.write_error(&error), &names);
+        self.reply(Reply::json(error.status, body))
+    }
+
+    /// Why a target cannot be used now, as far as is known; `None`: it can.
+    fn health(&self, target: &Target) -> Option<String> {
+        let rests = || cooldown::rests(&*self.world.0, &target.name, self.began);
+        let resting = || rests().map(|seconds| format!("in cool-down for {seconds} s, as its provider asked"));
+        route::configured_health(&self.plan, target).or_else(resting)
     }
 
     fn is_compressed(&self) -> bool {
@@ -322,12 +353,16 @@ impl Exchange {
     fn prepare(&mut self, mut decision: Decision) -> Result<Decision, ApiError> {
         let mut refused = None;
         while let Some(target) = decision.targets.first().cloned() {
-            let error = match self.written_for(&target) {
-                Ok(written) => {
+            // One that rests is left out while another one is there that does not.
+            let resting =
+                self.health(&target).filter(|_| decision.targets.iter().any(|other| self.health(other).is_none()));
+            let error = match (resting, self.written_for(&target)) {
+                (Some(why), _) => ApiError::new(503, why),
+                (None, Ok(written)) => {
                     self.prepared = written.map(|written| (target.name.clone(), written));
                     return Ok(decision);
                 }
-                Err(error) => error,
+                (None, Err(error)) => error,
             };
             let rest = decision.targets.get(1..).unwrap_or_default().to_vec();
             let cluster = self.plan.cluster_of(&rest).filter(|_| !rest.is_empty()).map(str::to_owned);
@@ -342,7 +377,7 @@ impl Exchange {
     }
 
     /// The body for a target, where it is translated.
-    fn written_for(&self, target: &Target) -> Result<Option<(Vec<u8>, Vec<String>)>, ApiError> {
+    fn written_for(&self, target: &Target) -> Result<Option<outgoing::Sent>, ApiError> {
         let Some(provider) = self.plan.provider(target.provider) else { return Ok(None) };
         let call = outgoing::call(self, target, provider)?;
         outgoing::translate(self, target, provider, &call).transpose()

@@ -191,7 +191,8 @@ impl Format {
             Format::BedrockConverse => bedrock_converse::read_usage(reported),
         };
         if usage.service_tier.is_none() {
-            usage.service_tier = holder.get("service_tier").and_then(Value::as_str).map(str::to_owned);
+            usage.service_tier =
+                holder.get("service_tier").and_then(Value::as_str).filter(|tier| !tier.is_empty()).map(str::to_owned);
         }
         Some(usage).filter(|usage| !usage.is_empty())
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Sub;
+use std::rc::Rc;
 
 /// A moment: nanoseconds since the Unix epoch. The core never reads a clock, it is told the time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -71,6 +72,38 @@ pub trait Env {
 impl<F: Fn(&str) -> Option<String>> Env for F {
     fn var(&self, name: &str) -> Option<String> {
         self(name)
+    }
+}
+
+/// What all workers of a host share.
+pub trait Shared {
+    /// What is known under a key.
+    fn get(&self, key: &str) -> Option<Vec<u8>>;
+    /// Makes it known. The last word stands.
+    fn set(&self, key: &str, value: &[u8]);
+}
+
+/// Nothing is shared.
+impl Shared for () {
+    fn get(&self, _key: &str) -> Option<Vec<u8>> {
+        None
+    }
+    fn set(&self, _key: &str, _value: &[u8]) {}
+}
+
+/// A [`Shared`] to hand around.
+#[derive(Clone)]
+pub struct World(pub Rc<dyn Shared>);
+
+impl Default for World {
+    fn default() -> Self {
+        Self(Rc::new(()))
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("World")
     }
 }
 

@@ -261,7 +261,7 @@ pub fn spec(kind: &str) -> Option<&'static Spec> {
 }
 
 /// What most kinds have in common: OpenAI's Chat Completions behind a bearer key. A kind names only what differs.
-const COMPATIBLE: Spec = Spec {
+pub(crate) const COMPATIBLE: Spec = Spec {
     kind: "",
     format: Format::OpenAiChat,
     formats: &[Format::OpenAiChat],

@@ -11,7 +11,10 @@
 //! 4. **The default**.
 
 mod condition;
+pub mod cooldown;
 mod resolve;
+
+pub use resolve::{Health, alternatives, configured_health, near};
 
 pub use condition::{Condition, FlagField, NumberField, NumberTest, TextField, TextTest};
 
@@ -87,11 +90,11 @@ pub struct Decision {
 /// Why nothing was decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RouteError {
-    /// No such model; with the nearest names that are configured.
+    /// No such model; with names that can be used in its place.
     UnknownModel {
         /// What the request named.
         model: String,
-        /// What is near.
+        /// Those names, best first, at most five.
         near: Vec<String>,
     },
     /// Several configured providers know the model.

@@ -65,6 +65,36 @@ cells! {
     stream_anthropic_to_openai
     error_openai_to_anthropic
     error_anthropic_to_openai
+    request_openai_to_gemini
+    request_anthropic_to_gemini
+    request_gemini_to_openai
+    request_gemini_to_anthropic
+    answer_gemini_to_openai
+    answer_gemini_to_anthropic
+    answer_openai_to_gemini
+    answer_anthropic_to_gemini
+    stream_gemini_to_openai
+    stream_gemini_to_anthropic
+    stream_openai_to_gemini
+    stream_anthropic_to_gemini
+    error_gemini_to_openai
+    error_gemini_to_anthropic
+    error_openai_to_gemini
+    error_anthropic_to_gemini
+    request_openai_to_bedrock
+    request_anthropic_to_bedrock
+    request_bedrock_to_openai
+    request_bedrock_to_anthropic
+    answer_openai_to_bedrock
+    answer_anthropic_to_bedrock
+    answer_bedrock_to_openai
+    answer_bedrock_to_anthropic
+    stream_bedrock_to_openai
+    stream_bedrock_to_anthropic
+    error_openai_to_bedrock
+    error_anthropic_to_bedrock
+    error_bedrock_to_openai
+    error_bedrock_to_anthropic
 }
 
 fn run(cell: &str, text: &str) {

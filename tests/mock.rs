@@ -10,10 +10,24 @@
     clippy::arithmetic_side_effects
 )]
 
+#[path = "mock/azure.rs"]
+mod azure;
+#[path = "mock/bedrock.rs"]
+mod bedrock;
 #[path = "mock/client.rs"]
 mod client;
+#[path = "mock/coding.rs"]
+mod coding;
+#[path = "mock/gemini.rs"]
+mod gemini;
+#[path = "mock/hosted.rs"]
+mod hosted;
+#[path = "mock/media.rs"]
+mod media;
+#[path = "mock/responses.rs"]
+mod responses;
 
-use client::{Answer, Mock, exchange};
+use client::{Answer, Mock, exchange, weather, with};
 use conduit::cli::mock::{Options, Script};
 use serde_json::{Value, json};
 use std::net::TcpStream;
@@ -21,16 +35,6 @@ use std::time::{Duration, Instant};
 
 fn ask(model: &str, text: &str) -> Value {
     json!({"model": model, "messages": [{"role": "user", "content": text}]})
-}
-
-/// `body` with more fields.
-fn with(mut body: Value, more: Value) -> Value {
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    body
-}
-
-fn weather() -> Value {
-    json!({"type": "object", "properties": {"city": {"type": "string"}, "day": {"type": "string"}}, "required": ["city"]})
 }
 
 #[test]
@@ -163,7 +167,26 @@ fn anthropic_thinks_and_calls_tools() {
     let answer = turn(json!([{"type": "tool_result", "tool_use_id": id, "content": "21"}])).json();
     assert_eq!(answer["content"][0]["text"], "The tool says: 21");
     let refused = turn(json!("never mind"));
-    assert!(refused.status == 400 && refused.body.contains("without `tool_result` blocks"), "{}", refused.body);
+    assert!(
+        refused.status == 400 && refused.body.contains("messages.1: `tool_use` ids were found without"),
+        "{}",
+        refused.body
+    );
+
+    let two = |id: &str| json!([{"type": "tool_use", "id": id, "name": "get_weather", "input": {}}]);
+    let result = |id: &str| json!({"type": "tool_result", "tool_use_id": id, "content": "21"});
+    let turns = |results: Value| {
+        let messages = json!([
+            {"role": "user", "content": "Hello"},
+            {"role": "assistant", "content": two("a")},
+            {"role": "assistant", "content": two("b")},
+            {"role": "user", "content": results},
+        ]);
+        mock.anthropic(&with(body.clone(), json!({"messages": messages, "tool_choice": {"type": "auto"}})))
+    };
+    assert_eq!(turns(json!([result("a"), result("b")])).status, 200);
+    assert!(turns(json!([result("a")])).body.contains("immediately after: b."));
+    assert!(turns(json!([result("a"), result("b"), result("c")])).body.contains("unexpected `tool_use_id`"));
 }
 
 #[test]
@@ -187,6 +210,31 @@ fn each_vendor_refuses_in_its_own_words() {
         (chat, key, with(good.clone(), json!({"stream_options": {}})), 400, "only allowed when 'stream' is enabled"),
         (chat, key, with(good.clone(), json!({"temperature": 3})), 400, "temperature"),
         ("/v1/unknown", key, json!({}), 404, "Invalid URL (POST /v1/unknown)"),
+        (
+            chat,
+            key,
+            with(good.clone(), json!({"stop": ["a", "b", "c", "d", "e"]})),
+            400,
+            "maximum length 4, but got an array with length 5",
+        ),
+        (chat, key, with(good.clone(), json!({"n": 0})), 400, "integer_below_min_value"),
+        (chat, key, with(good.clone(), json!({"presence_penalty": 3})), 400, "decimal_above_max_value"),
+        (chat, key, with(good.clone(), json!({"top_logprobs": 2})), 400, "only allowed when 'logprobs' is enabled"),
+        (
+            chat,
+            key,
+            with(good.clone(), json!({"model": "o3", "max_tokens": 9})),
+            400,
+            "Use 'max_completion_tokens' instead",
+        ),
+        (chat, key, with(good.clone(), json!({"model": "gpt-5", "temperature": 0.5})), 400, "does not support 0.5"),
+        (
+            chat,
+            key,
+            with(good.clone(), json!({"response_format": {"type": "json_object"}})),
+            400,
+            "must contain the word 'json'",
+        ),
         (messages, &ours[1..], good.clone(), 401, "authentication_error"),
         (messages, &ours[..1], good.clone(), 400, "anthropic-version: header is required"),
         (messages, ours, good.clone(), 400, "max_tokens: Field required"),

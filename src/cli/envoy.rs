@@ -95,7 +95,7 @@ impl Envoy {
         command
             .arg("-c")
             .arg(bootstrap)
-            .args(["--use-dynamic-base-id", "--log-level", "warning", "--file-flush-interval-msec", "200"])
+            .args(["--use-dynamic-base-id", "--log-level", "warning", "--file-flush-interval-msec", "50"])
             .stdin(Stdio::null())
             .stdout(file)
             .stderr(copy)

@@ -177,6 +177,12 @@ impl Plan {
         self.chains.get(id.0)
     }
 
+    /// Whether the file itself names a target. What clients name is without end; what is kept of targets is kept of these.
+    pub fn names(&self, target: &Target) -> bool {
+        let of_chain = |chain: &Chain| chain.targets.iter().any(|known| known.name == target.name);
+        self.models.contains_key(&target.name) || self.chains.iter().any(of_chain)
+    }
+
     /// The cluster that tries these targets in their order, where there is one.
     pub fn cluster_of(&self, targets: &[Arc<Target>]) -> Option<&str> {
         if let [only] = targets {

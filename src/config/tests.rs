@@ -79,7 +79,7 @@ fn the_complete_example_becomes_a_plan() {
     let (above, long) = plan.routing.long_context.unwrap();
     assert_eq!((above, names(&plan, long)), (60_000, vec!["openai/gpt-4.1"]));
     assert_eq!(names(&plan, plan.routing.think.unwrap()), ["openai/o3"]);
-    assert_eq!(plan.chains.len(), 4);
+    assert_eq!(plan.chains.len(), 5, "four that the file names, and the end of one");
 
     let [rule] = plan.routing.rules.as_slice() else { panic!("{:?}", plan.routing.rules) };
     assert_eq!((rule.name.as_str(), rule.priority, rule.chain), ("research agents", 10, smart));

@@ -1,9 +1,11 @@
 //! The end of the path: the answer that the client sees, and how the exchange ended.
 
-use super::{ANSWERED_HEADER, Endpoint, Exchange, HeaderEdits, Headers, headers, known_word, reason_text};
+use super::{ANSWERED_HEADER, Endpoint, Exchange, HeaderEdits, Headers, decide, headers, known_word, reason_text};
+use crate::config::Target;
 use crate::formats::canonical::ApiError;
 use crate::host::Time;
 use crate::report::{Outcome, Record};
+use crate::route;
 use crate::tokens::{self, Tokenizer};
 use crate::usage::{Known, Tokens};
 
@@ -32,14 +34,17 @@ impl Exchange {
         if self.replied.is_none() && headers.get(ANSWERED_HEADER).is_none() {
             // Envoy's own words: no provider answered.
             self.local_failure = true;
-            let error = if self.decision.is_some() { self.unreachable(status) } else { incomplete(status) };
-            body = Some(self.put_error(&error, &mut edits));
+            let (error, names) = match self.decision {
+                Some(_) => self.unreachable(status),
+                None => (incomplete(status), Vec::new()),
+            };
+            body = Some(self.put_error(&error, &names, &mut edits));
         } else if ends && self.replied.is_none() && self.endpoint.is_read() {
             // The upstream role has made a 502 of an empty 2xx already, so that the next target could be tried.
             let from = self.ledger.answered.as_ref().map_or("the provider", |target| target.name.as_str());
             let message = format!("{from} answered without a body (status {status})");
             let error = ApiError::new(if status < 400 { 502 } else { status }, message);
-            body = Some(self.put_error(&error, &mut edits));
+            body = Some(self.put_error(&error, &[], &mut edits));
         }
         // Each vendor's SDK looks for the request id under its own vendor's name.
         for name in ["x-request-id", "request-id"] {
@@ -56,8 +61,8 @@ impl Exchange {
     }
 
     /// Puts an error in the place of an answer: the edits of its headers, and its body.
-    fn put_error(&mut self, error: &ApiError, edits: &mut HeaderEdits) -> Vec<u8> {
-        let text = self.format.write_error(error);
+    fn put_error(&mut self, error: &ApiError, names: &[String], edits: &mut HeaderEdits) -> Vec<u8> {
+        let text = decide::with_suggestions(self.format, self.format.write_error(error), names);
         edits.set(":status", error.status.to_string());
         edits.set("content-type", "application/json".into());
         edits.set("content-length", text.len().to_string());
@@ -94,7 +99,8 @@ impl Exchange {
         }
     }
 
-    fn unreachable(&self, status: u16) -> ApiError {
+    /// The error for targets that did not answer, and names that can be used in their place.
+    fn unreachable(&self, status: u16) -> (ApiError, Vec<String>) {
         let tried: Vec<&str> = self.ledger.tried.iter().map(|t| t.target.as_str()).collect();
         let targets = if tried.is_empty() {
             self.decision.iter().flat_map(|d| &d.targets).map(|t| t.name.as_str()).collect()
@@ -107,7 +113,16 @@ impl Exchange {
             _ => (503, "could not be reached"),
         };
         let code = if status == 504 { "provider_timeout" } else { "provider_unreachable" };
-        ApiError::new(status, format!("{} {what}; try again later", targets.join(", "))).with_code(code)
+        let failed = self.decision.as_ref().map(|decision| decision.targets.as_slice()).unwrap_or_default();
+        // Whoever cannot be reached for one model cannot be for another.
+        let health = |target: &Target| match failed.iter().any(|failed| failed.provider == target.provider) {
+            true => Some("unreachable".to_owned()),
+            false => self.health(target),
+        };
+        let names = route::alternatives(&self.plan, failed, &health);
+        let hint = if names.is_empty() { String::new() } else { format!("; {}", decide::ready(&names)) };
+        let message = format!("{} {what}; try again later{hint}", targets.join(", "));
+        (ApiError::new(status, message).with_code(code), names)
     }
 
     /// Takes a piece of the answer's body on its way to the client.

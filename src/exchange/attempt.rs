@@ -11,6 +11,7 @@ use crate::formats::secrets::{self, Credentials};
 use crate::formats::{Format, Incoming};
 use crate::host::Time;
 use crate::providers::{self, Body, Call, Envelope};
+use crate::route::cooldown;
 use crate::usage::Usage;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -144,6 +145,11 @@ impl Attempt {
         if let Some(tried) = exchange.ledger.tried.get_mut(self.number) {
             tried.status = Some(status);
             tried.took = Some(now.since(self.began));
+        }
+        if let Some(until) = cooldown::until(status, headers, now)
+            && exchange.plan.names(&self.target)
+        {
+            cooldown::begin(&*exchange.world.0, &self.target.name, until);
         }
         let mut edits = answer_edits(headers, self.number, &self.credentials);
         let spoken = self.spoken(&exchange);

@@ -3,10 +3,13 @@
 use super::{Headers, headers};
 use crate::admit::Caller;
 use crate::config::{Plan, Target};
+use crate::formats::Format;
 use crate::formats::canonical::{ApiError, ChatRequest};
+use crate::formats::splice::{self, Edit};
 use crate::route::{self, Decision, Facts, RouteError};
 use crate::tokens;
 use crate::usage::Count;
+use serde_json::Value;
 use std::sync::Arc;
 
 /// Counts and routes a request: what the filter does and `conduit explain` shows. `explain` asks for the reasons why
@@ -52,27 +55,36 @@ pub(super) fn asked_target(plan: &Plan, model: &str) -> Option<Arc<Target>> {
     plan.target(id, model)
 }
 
-pub(super) fn route_error(error: RouteError) -> ApiError {
+/// The error that a request gets which no target was found for, and names that can be used in place of its model.
+pub(super) fn route_error(error: RouteError) -> (ApiError, Vec<String>) {
     match error {
         RouteError::UnknownModel { model, near } => {
-            let hint = if near.is_empty() {
-                "GET /v1/models lists what is configured".to_owned()
-            } else {
-                format!("near names: {}", near.join(", "))
-            };
-            ApiError::new(404, format!("no configured provider serves the model `{}`; {hint}", headers::value(&model)))
-                .with_code("model_not_found")
-                .with_param("model")
+            let hint =
+                if near.is_empty() { "GET /v1/models lists what is configured".to_owned() } else { ready(&near) };
+            let message = format!("no configured provider serves the model `{}`; {hint}", headers::value(&model));
+            (ApiError::new(404, message).with_code("model_not_found").with_param("model"), near)
         }
-        RouteError::Ambiguous { model, candidates } => ApiError::new(
-            400,
-            format!(
-                "several configured providers know the model `{}`; name one: {}",
-                headers::value(&model),
-                candidates.join(", ")
-            ),
-        )
-        .with_code("model_ambiguous")
-        .with_param("model"),
+        RouteError::Ambiguous { model, candidates } => {
+            let names = candidates.join(", ");
+            let model = headers::value(&model);
+            let message = format!("several configured providers know the model `{model}`; name one: {names}");
+            (ApiError::new(400, message).with_code("model_ambiguous").with_param("model"), candidates)
+        }
     }
+}
+
+/// Names that can be used, for a message.
+pub(super) fn ready(names: &[String]) -> String {
+    format!("READY: {}", names.join(", "))
+}
+
+/// An error's body with names that can be used, for programs: `error.suggestions`, where the format's error is an
+/// object that readers take further members of.
+pub(super) fn with_suggestions(format: Format, body: Vec<u8>, names: &[String]) -> Vec<u8> {
+    let takes = matches!(format, Format::OpenAiChat | Format::OpenAiResponses | Format::AnthropicMessages);
+    if !takes || names.is_empty() {
+        return body;
+    }
+    let edit = Edit::SetIn("error", "suggestions", Value::from(names).to_string());
+    splice::edit(&body, &[edit]).unwrap_or(body)
 }

@@ -54,7 +54,7 @@ impl Frames {
             }
             let data = match message.failed {
                 true => Some(failure(message.name, message.payload)),
-                false => event_of_chunk(message.payload),
+                false => crate::formats::invoke::event_of_chunk(message.payload),
             };
             if let Some(data) = data {
                 each(sse::Event { name: "", data: &data });
@@ -80,14 +80,6 @@ impl Frames {
     pub fn whole(&self, bytes: &[u8]) -> usize {
         if self.framing == Framing::Sse { whole_events(bytes) } else { whole_messages(bytes) }
     }
-}
-
-/// The event in a chunk.
-fn event_of_chunk(payload: &[u8]) -> Option<String> {
-    use base64::Engine as _;
-    let chunk: serde_json::Value = serde_json::from_slice(payload).ok()?;
-    let bytes = base64::engine::general_purpose::STANDARD.decode(chunk.get("bytes")?.as_str()?).ok()?;
-    String::from_utf8(bytes).ok()
 }
 
 fn fault(error: eventstream::FrameError) -> FrameFault {

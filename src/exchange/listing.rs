@@ -1,18 +1,25 @@
-//! `GET /v1/models`: what is configured, aliases included, in the shape that the client expects.
+//! `GET /v1/models`: what is configured, aliases included, in the shape that the client expects, and beside it whether
+//! it can be used now, how much fits, what it takes and gives, and what it costs.
+
+mod modalities;
 
 use super::Reply;
-use crate::config::Plan;
+use crate::config::{Chain, Plan, Provider, Target};
 use crate::formats::Format;
 use crate::formats::canonical::ApiError;
-use serde_json::{Value, json};
+use crate::host::Time;
+use crate::route::Health;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// The list, or one entry of it.
-pub fn models(plan: &Plan, id: Option<&str>, format: Format) -> Reply {
+pub fn models(plan: &Plan, id: Option<&str>, format: Format, now: Time, health: Health<'_>) -> Reply {
+    let list = List { plan, format, now, health };
     let all = names(plan);
     if let Some(id) = id {
-        return match all.iter().find(|(name, _)| name == id) {
-            Some((name, owner)) => Reply::json(200, entry(name, owner, format).to_string().into_bytes()),
+        return match all.iter().find(|listed| listed.name == id) {
+            Some(found) => Reply::json(200, list.entry(found).to_string().into_bytes()),
             None => {
                 let shown = super::headers::value(id);
                 let text = format!("no model `{shown}` is configured; GET /v1/models lists those that are");
@@ -21,38 +28,126 @@ pub fn models(plan: &Plan, id: Option<&str>, format: Format) -> Reply {
             }
         };
     }
-    let data: Vec<Value> = all.iter().map(|(name, owner)| entry(name, owner, format)).collect();
+    let data: Vec<Value> = all.iter().map(|listed| list.entry(listed)).collect();
     let body = match format {
         Format::AnthropicMessages => json!({
             "data": data,
             "has_more": false,
-            "first_id": all.first().map(|(name, _)| name),
-            "last_id": all.last().map(|(name, _)| name),
+            "first_id": all.first().map(|listed| &listed.name),
+            "last_id": all.last().map(|listed| &listed.name),
         }),
         _ => json!({"object": "list", "data": data}),
     };
     Reply::json(200, body.to_string().into_bytes())
 }
 
-fn entry(name: &str, owner: &str, format: Format) -> Value {
-    // Neither the configuration nor the catalog knows when a model was made; both shapes require a date.
-    match format {
-        Format::AnthropicMessages => {
-            json!({"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"})
+/// A name that a client may ask for.
+struct Listed<'a> {
+    name: String,
+    what: What<'a>,
+}
+
+enum What<'a> {
+    /// `auto` or an alias.
+    Chain(&'a Chain),
+    /// `provider/model`.
+    Target(&'a Arc<Target>),
+}
+
+/// Every name that a client may ask for as the file has it: `auto`, aliases, then `provider/model`.
+fn names(plan: &Plan) -> Vec<Listed<'_>> {
+    let mut seen = BTreeSet::new();
+    let chain = |name: &str, id| {
+        let what = What::Chain(plan.chain(id)?);
+        Some(Listed { name: name.to_owned(), what })
+    };
+    let auto = plan.routing.default.and_then(|id| chain(crate::config::AUTO, id));
+    let aliases = plan.aliases.iter().filter_map(|(alias, id)| chain(alias, *id));
+    let of_chains = plan.chains.iter().flat_map(|chain| &chain.targets);
+    let targets = plan.models.values().chain(of_chains);
+    let targets = targets.map(|target| Listed { name: target.name.clone(), what: What::Target(target) });
+    auto.into_iter().chain(aliases).chain(targets).filter(|listed| seen.insert(listed.name.clone())).collect()
+}
+
+struct List<'a> {
+    plan: &'a Plan,
+    format: Format,
+    now: Time,
+    health: Health<'a>,
+}
+
+impl List<'_> {
+    fn entry(&self, listed: &Listed<'_>) -> Value {
+        let name = listed.name.as_str();
+        let owner = match listed.what {
+            What::Chain(_) => "conduit",
+            What::Target(target) => self.plan.provider(target.provider).map_or("", |provider| &provider.name),
+        };
+        // Neither the configuration nor the catalog knows when a model was made; both shapes require a date.
+        let mut entry = match self.format {
+            Format::AnthropicMessages => {
+                json!({"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"})
+            }
+            _ => json!({"id": name, "object": "model", "created": 0, "owned_by": owner}),
+        };
+        let more = match listed.what {
+            What::Chain(chain) => self.chain(chain),
+            What::Target(target) => self.target(target),
+        };
+        if let (Some(entry), Value::Object(more)) = (entry.as_object_mut(), more) {
+            entry.extend(more);
         }
-        _ => json!({"id": name, "object": "model", "created": 0, "owned_by": owner}),
+        entry
+    }
+
+    /// A chain can be used while one of its targets can.
+    fn chain(&self, chain: &Chain) -> Value {
+        let reasons: Vec<Option<String>> = chain.targets.iter().map(|target| (self.health)(target)).collect();
+        let ready = reasons.iter().any(Option::is_none);
+        let reason = reasons.iter().zip(&chain.targets).filter_map(|(reason, target)| {
+            let reason = reason.as_ref()?;
+            Some(format!("{}: {reason}", target.name))
+        });
+        let reason = reason.collect::<Vec<_>>().join("; ");
+        // What fits into every target fits wherever the request goes.
+        let contexts: Option<Vec<u64>> = chain.targets.iter().map(|target| target.context).collect();
+        json!({
+            "status": word(ready),
+            "status_reason": Some(reason).filter(|reason| !reason.is_empty()),
+            "context_length": contexts.and_then(|all| all.into_iter().min()),
+            "targets": chain.targets.iter().map(|target| &target.name).collect::<Vec<_>>(),
+        })
+    }
+
+    fn target(&self, target: &Target) -> Value {
+        let provider = self.plan.provider(target.provider);
+        let missing = (self.health)(target);
+        let ready = missing.is_none();
+        let mut more = json!({
+            "status": word(ready),
+            "status_reason": missing.or_else(|| provider.and_then(mocked)),
+            "context_length": target.context,
+            "pricing": self.pricing(target),
+        });
+        if let (Some(more), Some((input, output))) = (more.as_object_mut(), modalities::of(&target.model)) {
+            more.insert("modalities".to_owned(), json!({"input": input, "output": output}));
+        }
+        more
+    }
+
+    /// Dollars for one token (or request) by kind, for the smallest prompt; null where there is no price.
+    fn pricing(&self, target: &Target) -> Option<Value> {
+        let rates = target.price.as_ref()?.standard(self.now);
+        let rates: Map<String, Value> =
+            rates.into_iter().map(|(kind, usd)| (kind.to_owned(), usd.to_string().into())).collect();
+        Some(rates.into())
     }
 }
 
-/// Every name that a client may ask for as the file has it, with its owner: `auto`, aliases, then `provider/model`.
-pub fn names(plan: &Plan) -> Vec<(String, String)> {
-    let mut seen = BTreeSet::new();
-    let auto = plan.routing.default.map(|_| ("auto".to_owned(), "conduit".to_owned()));
-    let aliases = plan.aliases.iter().map(|(alias, _)| (alias.clone(), "conduit".to_owned()));
-    let of_chains = plan.chains.iter().flat_map(|chain| &chain.targets);
-    let targets = plan.models.values().chain(of_chains).map(|target| {
-        let owner = plan.provider(target.provider).map_or_else(String::new, |p| p.name.clone());
-        (target.name.clone(), owner)
-    });
-    auto.into_iter().chain(aliases).chain(targets).filter(|(name, _)| seen.insert(name.clone())).collect()
+fn word(ready: bool) -> &'static str {
+    if ready { "READY" } else { "NOT READY" }
+}
+
+fn mocked(provider: &Provider) -> Option<String> {
+    provider.mocked.then(|| format!("`conduit mock` answers: {} is not set", provider.spec.key_variable))
 }

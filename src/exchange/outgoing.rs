@@ -7,10 +7,13 @@ use crate::formats::canonical::{ApiError, ChatRequest, Part};
 use crate::formats::embeddings::EmbeddingsFormat;
 use crate::formats::signature::{self, Vendor};
 use crate::formats::splice::{self, Edit};
-use crate::formats::{Format, Outgoing, anthropic_messages};
+use crate::formats::{Format, Outgoing, anthropic_messages, invoke};
 use crate::host::{Secret, Time};
 use crate::providers::{Ask, Auth, Body, Call, Envelope, GOOGLE_TOKEN_HEADER, Operation, SIGN_HEADER, presented, spec};
 use serde_json::{Map, Value};
+
+/// A body to send, and the parameters that its format has no place for.
+pub(super) type Sent = (Vec<u8>, Vec<String>);
 
 /// How an attempt asks its provider; the error says that the provider has no such thing.
 pub(super) fn call(exchange: &Exchange, target: &Target, provider: &Provider) -> Result<Call, ApiError> {
@@ -134,12 +137,7 @@ pub(super) fn request_head(
 }
 
 /// The body for an attempt's provider, from the one that the client sent, and what was dropped of it.
-pub(super) fn write_body(
-    exchange: &Exchange,
-    target: &Target,
-    call: &Call,
-    body: &[u8],
-) -> Result<(Vec<u8>, Vec<String>), ApiError> {
+pub(super) fn write_body(exchange: &Exchange, target: &Target, call: &Call, body: &[u8]) -> Result<Sent, ApiError> {
     let Some(provider) = exchange.plan.provider(target.provider) else {
         return Err(ApiError::new(500, "the gateway lost the provider"));
     };
@@ -162,7 +160,7 @@ pub(super) fn translate(
     target: &Target,
     provider: &Provider,
     call: &Call,
-) -> Option<Result<(Vec<u8>, Vec<String>), ApiError>> {
+) -> Option<Result<Sent, ApiError>> {
     if let Body::Embeddings(format) = call.body {
         return embeddings::translate(exchange, target, provider, format);
     }
@@ -186,7 +184,7 @@ fn edited(
     format: Format,
     envelope: Envelope,
     body: &[u8],
-) -> Result<(Vec<u8>, Vec<String>), ApiError> {
+) -> Result<Sent, ApiError> {
     let spec = provider.spec;
     let mut edits = Vec::new();
     let mut dropped = Vec::new();
@@ -250,12 +248,7 @@ fn renamed<'a>(request: &ChatRequest, provider: &'a Provider, format: Format) ->
     edits
 }
 
-fn translated(
-    request: &ChatRequest,
-    format: Format,
-    target: &Target,
-    provider: &Provider,
-) -> Result<(Vec<u8>, Vec<String>), ApiError> {
+fn translated(request: &ChatRequest, format: Format, target: &Target, provider: &Provider) -> Result<Sent, ApiError> {
     let outgoing = Outgoing {
         model: &target.model,
         default_max_tokens: anthropic_messages::default_max_tokens(&target.model),
@@ -274,8 +267,12 @@ fn translated(
 }
 
 /// The body in its envelope.
-fn enveloped(_exchange: &Exchange, envelope: Envelope, body: Vec<u8>) -> Result<Vec<u8>, ApiError> {
-    match envelope {
-        Envelope::None | Envelope::Invoke | Envelope::RawPredict => Ok(body),
-    }
+fn enveloped(exchange: &Exchange, envelope: Envelope, body: Vec<u8>) -> Result<Vec<u8>, ApiError> {
+    let own = exchange.format == Format::AnthropicMessages;
+    let wrapped = match envelope {
+        Envelope::None => return Ok(body),
+        Envelope::Invoke => invoke::to_invoke(&body, exchange.headers.get("anthropic-beta").filter(|_| own)),
+        Envelope::RawPredict => invoke::to_raw_predict(&body),
+    };
+    wrapped.map_err(|_| no_object())
 }

@@ -1,5 +1,9 @@
 //! The path, driven without a host: what each step asks for, and what stands in the record.
 
+mod cooldown;
+mod embeddings;
+mod listing;
+mod passing;
 mod providers;
 
 use super::*;

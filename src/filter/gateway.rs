@@ -6,6 +6,7 @@ use super::{EXCHANGE_PROPERTY, EXCHANGES, UNTOUCHED, exchanges_in_flight, report
 use crate::config::Plan;
 use crate::exchange::{CLUSTER_HEADER, Exchange, HeaderEdits, Headers, Reply, Step, untouched};
 use crate::formats::canonical::ApiError;
+use crate::host::World;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::cell::RefCell;
@@ -92,7 +93,8 @@ impl HttpContext for Gateway {
         }
         let now = hostcalls::now();
         self.id = format!("{}-{:x}", self.context_id, now.0);
-        let (exchange, step) = Exchange::begin(Arc::clone(&self.plan), self.id.clone(), headers, ends, now);
+        let world = World(Rc::new(hostcalls::SharedData));
+        let (exchange, step) = Exchange::begin_in(world, Arc::clone(&self.plan), self.id.clone(), headers, ends, now);
         let exchange = Rc::new(RefCell::new(exchange));
         EXCHANGES.with_borrow_mut(|all| all.insert(self.id.clone(), Rc::clone(&exchange)));
         hostcalls::set_property(EXCHANGE_PROPERTY, self.id.as_bytes());

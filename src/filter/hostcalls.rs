@@ -64,6 +64,14 @@ unsafe extern "C" {
         grpc_status: i32,
     ) -> u32;
     fn proxy_close_stream(stream: u32) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        data: *mut *mut u8,
+        size: *mut usize,
+        cas: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, value_size: usize, cas: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
     fn proxy_record_metric(id: u32, value: u64) -> u32;
@@ -250,4 +258,20 @@ pub(super) fn increment_metric(id: u32, offset: i64) {
 pub(super) fn record_metric(id: u32, value: u64) {
     // SAFETY: plain numbers.
     unsafe { proxy_record_metric(id, value) };
+}
+
+/// The data that all workers share.
+pub(super) struct SharedData;
+
+impl crate::host::Shared for SharedData {
+    fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let mut cas = 0_u32;
+        // SAFETY: the host reads `key` during the call only and writes the three places, which outlive it.
+        returned(|data, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas) })
+    }
+
+    fn set(&self, key: &str, value: &[u8]) {
+        // SAFETY: the host reads both during the call only. Without a number it takes whatever stands there already.
+        unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), 0) };
+    }
 }

@@ -1,5 +1,6 @@
 import pytest
 
+import targets
 from gateway import CONDUIT, WASM, Gateway
 
 
@@ -17,10 +18,18 @@ def shared():
     gateway.close()
 
 
+@pytest.fixture(scope="session")
+def matrix():
+    """One gateway in front of every kind of provider."""
+    gateway = Gateway(targets.CONFIG, mocks=["mock"], env=targets.KEYS)
+    yield gateway
+    gateway.close()
+
+
 @pytest.fixture
-def gateway(shared, request):
-    shared.openai_mock.forget()
-    shared.anthropic_mock.forget()
+def gateway(shared):
+    for mock in shared.mocks.values():
+        mock.forget()
     yield shared
     assert shared.up.alive()
 
@@ -44,7 +53,7 @@ def pytest_runtest_makereport(item, call):
     """What the gateway said is part of a failure, and of nothing else."""
     report = yield
     if report.when == "call" and report.failed:
-        shared = item.funcargs.get("shared")
-        if shared is not None:
-            report.sections.append(("gateway", shared.logs()))
+        for name in ("shared", "matrix"):
+            if name in item.funcargs:
+                report.sections.append((name, item.funcargs[name].logs()))
     return report

@@ -14,12 +14,13 @@ import anthropic
 import httpx
 import openai
 
+from clients import CLIENT_KEY
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONDUIT = ROOT / "target/release/conduit"
 WASM = ROOT / "target/wasm32-wasip1/release/conduit.wasm"
 
 KEYS = {"OPENAI_API_KEY": "sk-e2e-openai", "ANTHROPIC_API_KEY": "sk-ant-e2e"}
-CLIENT_KEY = "sk-what-the-client-sent"
 
 CONFIG = """\
 version: 1
@@ -28,8 +29,8 @@ admin: {{address: 127.0.0.1, port: {admin}}}
 max_body: 1MiB
 timeouts: {{connect: 1s, first_byte: 3s, idle: 3s}}
 providers:
-  openai: {{api_key: "${{OPENAI_API_KEY}}", url: "{openai}"}}
-  anthropic: {{api_key: "${{ANTHROPIC_API_KEY}}", url: "{anthropic}"}}
+  openai: {{api_key: "${{OPENAI_API_KEY}}", url: "{openai}/v1"}}
+  anthropic: {{api_key: "${{ANTHROPIC_API_KEY}}", url: "{anthropic}/v1"}}
   dead: {{kind: openai-compatible, url: "http://127.0.0.1:{dead}/v1"}}
 models:
   dead/gone: {{price: {{input: 1.0, output: 2.0}}}}
@@ -114,29 +115,28 @@ class Mock:
 
 
 class Gateway:
-    """`conduit up` in front of one mock per provider."""
+    """`conduit up` in front of mocks: `{name}` in the configuration is the URL of the mock of that name."""
 
-    def __init__(self, config=CONFIG, ready="/health"):
+    def __init__(self, config=CONFIG, ready="/health", mocks=("openai", "anthropic"), env=KEYS):
         self.folder = tempfile.TemporaryDirectory(prefix="conduit-e2e-")
         folder = pathlib.Path(self.folder.name)
-        self.openai_mock = Mock("openai-mock", folder)
-        self.anthropic_mock = Mock("anthropic-mock", folder)
+        self.mocks = {name: Mock(f"{name}-mock", folder) for name in mocks}
         self.listen, self.admin = free_port(), free_port()
         self.file = folder / "conduit.yaml"
         self.text = config.format(
             listen=self.listen,
             admin=self.admin,
-            openai=f"{self.openai_mock.url}/v1",
-            anthropic=f"{self.anthropic_mock.url}/v1",
             dead=free_port(),
+            **{name: mock.url for name, mock in self.mocks.items()},
         )
         self.file.write_text(self.text)
         self.run = folder / "run"
+        self.read, self.known = 0, []
         self.up = Process(
             "up",
             [CONDUIT, "up", self.file, "--wasm", WASM, "--run-dir", self.run, "--concurrency", "2"],
             folder,
-            KEYS,
+            env,
         )
         self.url = f"http://127.0.0.1:{self.listen}"
         try:
@@ -161,9 +161,17 @@ class Gateway:
 
     def close(self):
         self.up.stop()
-        for mock in (self.openai_mock, self.anthropic_mock):
+        for mock in self.mocks.values():
             mock.process.stop()
         self.folder.cleanup()
+
+    @property
+    def openai_mock(self):
+        return self.mocks["openai"]
+
+    @property
+    def anthropic_mock(self):
+        return self.mocks["anthropic"]
 
     # --- clients
 
@@ -182,8 +190,14 @@ class Gateway:
 
     def records(self):
         file = self.run / "access.jsonl"
-        lines = file.read_text().split("\n")[:-1] if file.exists() else []
-        return [json.loads(line) for line in lines]
+        if file.exists():
+            with file.open("rb") as lines:
+                lines.seek(self.read)
+                whole = lines.read().rpartition(b"\n")[0]
+            if whole:
+                self.read += len(whole) + 1
+                self.known += [json.loads(line) for line in whole.split(b"\n")]
+        return list(self.known)
 
     def recorded(self):
         """How many records there are, once no request is in flight or unwritten."""

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from gateway import CLIENT_KEY, KEYS
+from clients import CLIENT_KEY
+from gateway import KEYS
 
 MODELS = ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]
 WORDS = "The quick brown fox jumps over the lazy dog"

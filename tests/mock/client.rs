@@ -15,7 +15,9 @@ pub struct Mock {
 pub struct Answer {
     pub status: u16,
     headers: Vec<(String, String)>,
+    /// As text; what is none of it is replaced.
     pub body: String,
+    pub bytes: Vec<u8>,
     /// Whether the body came to its declared end.
     pub whole: bool,
 }
@@ -33,6 +35,30 @@ impl Answer {
     pub fn events(&self) -> Vec<Value> {
         let data = self.body.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
         data.map(|data| serde_json::from_str(data).unwrap()).collect()
+    }
+}
+
+/// `body` with more fields.
+pub fn with(mut body: Value, more: Value) -> Value {
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    body
+}
+
+/// A schema that wants a city.
+pub fn weather() -> Value {
+    serde_json::json!({
+        "type": "object",
+        "properties": {"city": {"type": "string"}, "day": {"type": "string"}},
+        "required": ["city"],
+    })
+}
+
+/// A refusal per line: the body, its status, and a part of what it says.
+pub fn refusals(answer: impl Fn(&Value) -> Answer, cases: &[(Value, u16, &str)]) {
+    for (body, status, part) in cases {
+        let answer = answer(body);
+        assert_eq!(answer.status, *status, "{body}: {}", answer.body);
+        assert!(answer.body.contains(part), "{body}: {}", answer.body);
     }
 }
 
@@ -67,6 +93,10 @@ impl Mock {
         self.send("POST", "/v1/messages", &headers, &body.to_string()).unwrap()
     }
 
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        self.send("POST", path, headers, &body.to_string()).unwrap()
+    }
+
     pub fn get(&self, path: &str) -> Value {
         self.send("GET", path, &[("authorization", "Bearer k")], "").unwrap().json()
     }
@@ -97,7 +127,7 @@ pub fn exchange(
         Some(length) => take(&mut reader, length, &mut bytes),
         None => chunks(&mut reader, &mut bytes),
     };
-    Some(Answer { status, headers, body: String::from_utf8(bytes).unwrap(), whole })
+    Some(Answer { status, headers, body: String::from_utf8_lossy(&bytes).into_owned(), bytes, whole })
 }
 
 type Reader<'s> = BufReader<&'s TcpStream>;

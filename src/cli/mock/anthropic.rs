@@ -26,6 +26,16 @@ pub(super) fn messages(asked: &Asked<'_>) -> Result<Answered, Refusal> {
 /// Vertex's `:rawPredict` and `:streamRawPredict`: the model is in the path, the version in the body
 /// (<https://docs.claude.com/en/api/claude-on-vertex-ai>, 2026-11-21).
 pub(super) fn raw_predict(asked: &Asked<'_>) -> Result<Answered, Refusal> {
+    if asked.model == "count-tokens" {
+        // Counting has a model's place in the path, and the model in the body.
+        let mut body = asked.body.clone();
+        if let Some(fields) = body.as_object_mut() {
+            fields.remove("anthropic_version");
+        }
+        rules::messages(&body, false)?;
+        let tokens = prompt_tokens(tokenizer_for("anthropic", text(&body, "model")), &body);
+        return Ok(Answered::free(Outcome::Whole(json!({"input_tokens": tokens}))));
+    }
     let body = rules::hosted(asked.body, asked.model, "vertex-2023-10-16")?;
     let claude = claude(&body, asked)?;
     Ok(claude.answer(asked))

@@ -54,7 +54,7 @@ mod tests {
         assert_eq!(number(total - 4), crc32fast::hash(&message[..total - 4]));
         let headers = usize::try_from(number(4)).unwrap();
         assert_eq!(&message[12 + headers..total - 4], br#"{"stopReason":"end_turn"}"#);
-        assert_eq!(&message[12..12 + 27], b"\x0b:event-type\x07\x00\x0bmessageStop");
+        assert_eq!(&message[12..12 + 26], b"\x0b:event-type\x07\x00\x0bmessageStop");
     }
 
     /// The protocol's published message without headers and payload.

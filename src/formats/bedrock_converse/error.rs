@@ -89,7 +89,6 @@ fn of_value(status: u16, name: &str, value: &Value) -> ApiError {
     } else if status == 424 {
         error.kind = ErrorKind::Server;
     }
-    error.provider_type = word;
     finished(error)
 }
 

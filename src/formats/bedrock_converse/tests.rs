@@ -1,6 +1,7 @@
 //! Behaviour of the format, as tables of cases.
 
 mod answers;
+mod hostile;
 mod requests;
 mod streams;
 

@@ -4,7 +4,7 @@ use super::blocks::write_redacted;
 use super::media;
 use super::model::Family;
 use super::write::Draft;
-use crate::formats::canonical::{Message, Part, Role, ToolCall};
+use crate::formats::canonical::{Citation, Message, Part, Role, ToolCall};
 use crate::formats::signature::{self, Vendor};
 use crate::formats::{Format, RequestError};
 use serde_json::{Value, json};
@@ -28,11 +28,18 @@ pub(super) fn write(draft: &mut Draft<'_>) -> Result<Conversation, RequestError>
     let request = draft.request;
     // How many of the system blocks stand after every other turn.
     let mut trailing: usize = 0;
+    // Instructions that stand apart in the client's format are no message there, so its messages count from the next.
+    let first = request.messages.first().is_some_and(|first| first.role == Role::System);
+    let apart = first && request.source != Some(Format::OpenAiChat);
     for (i, message) in request.messages.iter().enumerate() {
         if message.name.is_some() {
             draft.note("name");
         }
-        let blocks = write_message(draft, message, i)?;
+        let at = match i.checked_sub(usize::from(apart)) {
+            Some(i) => format!("messages[{i}]"),
+            None => "system".to_owned(),
+        };
+        let blocks = write_message(draft, message, &at)?;
         match message.role {
             Role::System | Role::Developer if !draft.native || conversation.turns.is_empty() => {
                 trailing = trailing.saturating_add(blocks.len());
@@ -172,16 +179,16 @@ fn is(block: &Value, kind: &str) -> bool {
     block.get(kind).is_some()
 }
 
-fn write_message(draft: &mut Draft<'_>, message: &Message, i: usize) -> Result<Vec<Value>, RequestError> {
+fn write_message(draft: &mut Draft<'_>, message: &Message, path: &str) -> Result<Vec<Value>, RequestError> {
     let instructions = matches!(message.role, Role::System | Role::Developer);
     let mut blocks = Vec::with_capacity(message.parts.len());
     for (j, part) in message.parts.iter().enumerate() {
-        let at = || format!("messages[{i}].content[{j}]");
+        let at = || format!("{path}.content[{j}]");
         if instructions && !draft.native && !matches!(part, Part::Text { .. } | Part::Refusal(_)) {
             return Err(RequestError::new(at(), "instructions can only be text for this provider; send text"));
         }
         let at: &dyn Fn() -> String = match part {
-            Part::ToolCall(_) => &|| format!("messages[{i}].tool_calls"),
+            Part::ToolCall(_) if draft.request.source == Some(Format::OpenAiChat) => &|| format!("{path}.tool_calls"),
             _ => &at,
         };
         blocks.extend(write_part(draft, part, at)?);
@@ -227,7 +234,12 @@ fn write_part(draft: &mut Draft<'_>, part: &Part, at: &dyn Fn() -> String) -> Re
     Ok(match part {
         // Blank text is refused.
         Part::Text { text, .. } | Part::Refusal(text) if text.trim().is_empty() && !draft.native => None,
-        Part::Text { text, citations, .. } => Some(super::answer::write_text(text, citations)),
+        // Sources that this format did not name itself are the client's business.
+        Part::Text { text, citations, .. } => {
+            let own = |c: &&Citation| matches!(c.verbatim, Some((Format::BedrockConverse, _)));
+            let own: Vec<Citation> = citations.iter().filter(own).cloned().collect();
+            Some(super::answer::write_text(text, &own))
+        }
         Part::Refusal(text) => Some(json!({"text": text})),
         Part::Image { source, detail, .. } => {
             if detail.as_ref().is_some_and(|detail| detail != "auto") {
@@ -264,6 +276,9 @@ fn write_part(draft: &mut Draft<'_>, part: &Part, at: &dyn Fn() -> String) -> Re
             let word = |name: &str| value.pointer(&format!("/input_audio/{name}")).and_then(Value::as_str);
             Some(media::audio(draft, word("format").unwrap_or_default(), word("data").unwrap_or_default(), at)?)
         }
+        Part::Unknown { format: Format::AnthropicMessages, value } if is_search_result(value) => {
+            Some(json!({"searchResult": search_result(value)}))
+        }
         Part::Unknown { value, .. } => {
             let kind = value.get("type").and_then(Value::as_str).unwrap_or("without a type");
             let message =
@@ -271,6 +286,21 @@ fn write_part(draft: &mut Draft<'_>, part: &Part, at: &dyn Fn() -> String) -> Re
             return Err(RequestError::new(at(), message));
         }
     })
+}
+
+fn is_search_result(value: &Value) -> bool {
+    value.get("type").is_some_and(|kind| kind == "search_result")
+}
+
+/// Anthropic's `search_result` block: the same, but for the types of its blocks.
+fn search_result(value: &Value) -> Value {
+    let texts = value.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let texts: Vec<Value> = texts.iter().filter_map(|block| Some(json!({"text": block.get("text")?}))).collect();
+    let mut out = json!({"source": value.get("source"), "title": value.get("title"), "content": texts});
+    if let (Some(citations), Some(out)) = (value.get("citations"), out.as_object_mut()) {
+        out.insert("citations".to_owned(), citations.clone());
+    }
+    out
 }
 
 /// Who must have signed what the target's model takes back.

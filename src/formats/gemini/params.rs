@@ -1,5 +1,6 @@
 //! Everything of a request but conversation, tools and thinking, as it is written.
 
+use super::schema::for_google;
 use super::write::Draft;
 use crate::formats::canonical::ResponseFormat;
 use crate::formats::{Format, RequestError};
@@ -14,9 +15,8 @@ const OWN: [&str; 5] = ["cachedContent", "safetySettings", "labels", "modelArmor
 
 pub(super) fn write(draft: &mut Draft<'_>) -> Result<(), RequestError> {
     let request = draft.request;
-    if draft.native
-        && let Some(Value::Object(rest)) = request.extra.get("generationConfig")
-    {
+    // What the canonical form has no field for; a client of another format that says it means this provider.
+    if let Some(Value::Object(rest)) = request.extra.get("generationConfig") {
         draft.generation.clone_from(rest);
     }
     write_sampling(draft)?;
@@ -86,7 +86,7 @@ fn write_format(draft: &mut Draft<'_>) -> Result<(), RequestError> {
         return Ok(());
     }
     draft.generation.insert("responseMimeType".to_owned(), "application/json".into());
-    if let Some(mut schema) = schema.cloned() {
+    if let Some(mut schema) = schema.map(for_google) {
         if let (Some(members), Some(description)) = (schema.as_object_mut(), description) {
             members.entry("description").or_insert_with(|| description.clone().into());
         }
@@ -107,7 +107,7 @@ fn write_extra(draft: &mut Draft<'_>) -> Result<(), RequestError> {
         let number = value.as_f64();
         match name.as_str() {
             _ if value.is_null() || *value == Value::Bool(false) => {}
-            "generationConfig" if draft.native => {}
+            "generationConfig" if value.is_object() => {}
             own if OWN.contains(&own) => {
                 draft.body.insert(own.to_owned(), value.clone());
             }

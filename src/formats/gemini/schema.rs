@@ -66,6 +66,40 @@ fn allow_null(schema: &mut Map<String, Value>) {
     }
 }
 
+/// JSON Schema as Google's models understand all of it: they pass over what they do not know, and do not know `const`
+/// (<https://ai.google.dev/gemini-api/docs/structured-output#json_schema_support>, 2026-11-21).
+pub(super) fn for_google(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    name_constants(&mut schema);
+    schema
+}
+
+fn name_constants(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let constant = members.get("const").filter(|value| value.is_string() || value.is_number()).cloned();
+            if let Some(constant) = constant.filter(|_| !members.contains_key("enum")) {
+                members.shift_remove("const");
+                members.insert("enum".to_owned(), json!([constant]));
+            }
+            for (name, value) in members.iter_mut() {
+                match (name.as_str(), value) {
+                    // Here names are the user's, not the schema language's.
+                    ("properties" | "$defs" | "definitions", Value::Object(named)) => {
+                        named.values_mut().for_each(name_constants);
+                    }
+                    ("items" | "prefixItems" | "anyOf" | "oneOf" | "allOf" | "additionalProperties", inner) => {
+                        name_constants(inner);
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Value::Array(schemas) => schemas.iter_mut().for_each(name_constants),
+        _ => {}
+    }
+}
+
 /// Whether every object in the schema is closed and requires all of its properties: only such a schema can be held
 /// strictly by OpenAI.
 pub(super) fn is_closed(schema: &Value) -> bool {
@@ -109,5 +143,14 @@ mod tests {
         assert!(is_closed(
             &json!({"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": false})
         ));
+    }
+
+    #[test]
+    fn constants_become_enums_of_one() {
+        let given = json!({"anyOf": [{"properties": {"const": {"const": "a"}, "n": {"const": 1, "enum": [1, 2]}}}],
+            "$defs": {"x": {"items": {"const": 5}}}, "default": {"const": "kept"}, "const": null});
+        let expected = json!({"anyOf": [{"properties": {"const": {"enum": ["a"]}, "n": {"const": 1, "enum": [1, 2]}}}],
+            "$defs": {"x": {"items": {"enum": [5]}}}, "default": {"const": "kept"}, "const": null});
+        assert_eq!(for_google(&given), expected);
     }
 }

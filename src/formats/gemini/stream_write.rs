@@ -139,6 +139,7 @@ impl WriteStream for StreamWriter {
                 self.part(*choice, json!({"text": text}), out);
             }
             StreamEvent::Refusal { choice, text } => self.part(*choice, json!({"text": text}), out),
+            StreamEvent::Thinking { text, .. } if text.is_empty() => {}
             StreamEvent::Thinking { choice, text } => self.part(*choice, thought(text, None), out),
             StreamEvent::Signature { choice, signature } => {
                 self.part(*choice, json!({"text": "", "thoughtSignature": signatures::write(signature)}), out);

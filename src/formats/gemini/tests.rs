@@ -6,6 +6,8 @@ mod streams;
 #[cfg(not(target_family = "wasm"))]
 mod hostile;
 #[cfg(not(target_family = "wasm"))]
+mod peers;
+#[cfg(not(target_family = "wasm"))]
 mod recordings;
 
 use super::super::canonical::{ChatRequest, StreamEvent};

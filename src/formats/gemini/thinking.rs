@@ -15,6 +15,7 @@ pub(super) fn write(draft: &mut Draft<'_>) {
     let off = *reasoning == Reasoning::Off || *reasoning == Reasoning::Effort("none".to_owned());
     let name = if matches!(reasoning, Reasoning::Effort(_)) { "reasoning_effort" } else { "thinking" };
     let config = match draft.abilities.thinking {
+        _ if draft.native => said(reasoning),
         Thinking::No if off => return,
         Thinking::No => return draft.note(name),
         Thinking::Budget { off: true, .. } if off => json!({"thinkingBudget": 0}),
@@ -38,6 +39,16 @@ pub(super) fn write(draft: &mut Draft<'_>) {
         },
     };
     draft.generation.insert("thinkingConfig".to_owned(), config);
+}
+
+/// What a client of this format said, where [`read`] took all of it.
+fn said(reasoning: &Reasoning) -> Value {
+    match reasoning {
+        Reasoning::Effort(level) => json!({"thinkingLevel": level, "includeThoughts": true}),
+        Reasoning::Budget(tokens) => json!({"thinkingBudget": tokens, "includeThoughts": true}),
+        Reasoning::Adaptive => json!({"thinkingBudget": -1, "includeThoughts": true}),
+        Reasoning::Off => json!({"thinkingBudget": 0}),
+    }
 }
 
 /// The budget of an effort; `None`: as much as the model likes.

@@ -1,5 +1,6 @@
 //! Tools and how to choose among them, as they are written.
 
+use super::schema::for_google;
 use super::write::Draft;
 use crate::formats::RequestError;
 use crate::formats::canonical::{Tool, ToolChoice};
@@ -8,11 +9,16 @@ use serde_json::{Map, Value, json};
 pub(super) fn write(draft: &mut Draft<'_>) -> Result<(), RequestError> {
     let request = draft.request;
     let mut declarations = Vec::new();
-    let mut builtins = Vec::new();
+    let mut tools = Vec::new();
+    // All functions stand together, where the first of them stood.
+    let mut place = 0;
     for (i, tool) in request.tools.iter().enumerate() {
         match &tool.builtin {
-            None => declarations.push(declaration(draft, tool)),
-            Some(builtin) if draft.native => builtins.push(builtin.clone()),
+            None => {
+                place = if declarations.is_empty() { tools.len() } else { place };
+                declarations.push(declaration(draft, tool));
+            }
+            Some(builtin) if draft.native => tools.push(builtin.clone()),
             Some(builtin) => {
                 let kind = builtin.get("type").and_then(Value::as_str).unwrap_or(&tool.name);
                 let message = format!("a tool of type `{kind}` has no counterpart at this provider; send functions");
@@ -21,11 +27,9 @@ pub(super) fn write(draft: &mut Draft<'_>) -> Result<(), RequestError> {
         }
     }
     let functions = !declarations.is_empty();
-    let mut tools = Vec::new();
     if functions {
-        tools.push(json!({"functionDeclarations": declarations}));
+        tools.insert(place, json!({"functionDeclarations": declarations}));
     }
-    tools.extend(builtins);
     if !tools.is_empty() {
         draft.body.insert("tools".to_owned(), tools.into());
     }
@@ -50,7 +54,7 @@ fn declaration(draft: &mut Draft<'_>, tool: &Tool) -> Value {
         out.insert("description".to_owned(), description.clone().into());
     }
     if let Some(schema @ Value::Object(_)) = &tool.parameters {
-        out.insert("parametersJsonSchema".to_owned(), schema.clone());
+        out.insert("parametersJsonSchema".to_owned(), for_google(schema));
     }
     if tool.cache.is_some() {
         draft.note("cache_control");

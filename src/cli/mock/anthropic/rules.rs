@@ -39,8 +39,11 @@ const BLOCKS: &[&str] = &[
     "tool_use",
     "tool_result",
     "server_tool_use",
-    "web_search_tool_result",
     "search_result",
+    "container_upload",
+    "mcp_tool_use",
+    "mcp_tool_result",
+    "compaction",
 ];
 
 fn refuse(path: &str, why: &str) -> Refusal {
@@ -55,6 +58,9 @@ pub(super) fn headers(headers: &HeaderMap) -> Result<(), Refusal> {
     }
 }
 
+/// The version that Anthropic's own clients send on every cloud (its Python package 2.11.0, 2026-11-21).
+const EVERYWHERE: &str = "2026-10-21";
+
 /// The body of a request to Claude on another's cloud, as Anthropic itself would get it: there the path names the
 /// model, and the body the version of the format.
 pub(in crate::cli::mock) fn hosted(body: &Value, model: &str, version: &str) -> Result<Value, Refusal> {
@@ -64,7 +70,7 @@ pub(in crate::cli::mock) fn hosted(body: &Value, model: &str, version: &str) -> 
     };
     match fields.remove("anthropic_version") {
         None => return Err(refuse("anthropic_version", "Field required")),
-        Some(found) if found != version => {
+        Some(found) if found != version && found != EVERYWHERE => {
             return Err(refuse("anthropic_version", &format!("Input should be '{version}'")));
         }
         Some(_) => {}
@@ -196,12 +202,15 @@ fn conversation(messages: Option<&Value>) -> Result<(), Refusal> {
     if messages.is_empty() {
         return Err(refuse("messages", "at least one message is required"));
     }
+    // Messages of one role in a row are one turn.
     let mut open: Vec<&str> = Vec::new();
+    let (mut before, mut asked_at) = ("user", 0);
     for (at, message) in messages.iter().enumerate() {
         let path = format!("messages.{at}");
         let role = match message.get("role").and_then(Value::as_str) {
             None => return Err(refuse(&format!("{path}.role"), "Field required")),
             Some(role @ ("user" | "assistant")) => role,
+            Some("system") if changes_tools(message) => continue,
             Some(other) => {
                 let why = format!(
                     "messages: Unexpected role \"{other}\". The Messages API accepts a top-level `system` parameter, \
@@ -243,7 +252,8 @@ fn conversation(messages: Option<&Value>) -> Result<(), Refusal> {
                         return Err(Refusal::bad("messages: text content blocks must be non-empty"));
                     }
                 }
-                Some(kind) if BLOCKS.contains(&kind) => {}
+                // Each tool of Anthropic's own servers has a result of its own.
+                Some(kind) if BLOCKS.contains(&kind) || kind.ends_with("_tool_result") => {}
                 Some(kind) => {
                     let why = format!("Input tag '{kind}' found using 'type' does not match any of the expected tags");
                     return Err(refuse(&format!("{path}.content.{n}"), &why));
@@ -258,13 +268,25 @@ fn conversation(messages: Option<&Value>) -> Result<(), Refusal> {
             );
             return Err(refuse(&format!("{path}.content.0"), &why));
         }
-        let missing: Vec<&str> = open.iter().filter(|id| !results.contains(*id)).copied().collect();
-        if !missing.is_empty() {
-            return Err(unanswered(at.saturating_sub(1), &missing));
+        match role {
+            "user" => open.retain(|id| !results.contains(id)),
+            _ if before == "user" && !open.is_empty() => return Err(unanswered(asked_at, &open)),
+            _ => {
+                open.extend(uses);
+                asked_at = at;
+            }
         }
-        open = if role == "assistant" { uses } else { Vec::new() };
+        before = role;
     }
-    if open.is_empty() { Ok(()) } else { Err(unanswered(messages.len().saturating_sub(1), &open)) }
+    if open.is_empty() { Ok(()) } else { Err(unanswered(asked_at, &open)) }
+}
+
+/// Tools may come and go within a conversation, in messages that say nothing else.
+fn changes_tools(message: &Value) -> bool {
+    let blocks = message.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let change =
+        |block: &Value| matches!(block.get("type").and_then(Value::as_str), Some("tool_addition" | "tool_removal"));
+    !blocks.is_empty() && blocks.iter().all(change)
 }
 
 fn unanswered(at: usize, ids: &[&str]) -> Refusal {

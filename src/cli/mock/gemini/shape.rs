@@ -363,6 +363,8 @@ impl Checker {
             },
             One(name, all) => match value.as_str() {
                 Some(found) if all.iter().any(|known| known.eq_ignore_ascii_case(found)) => Ok(()),
+                // A number is as good as its name.
+                None if value.as_u64().is_some_and(|n| usize::try_from(n).is_ok_and(|n| n < all.len())) => Ok(()),
                 _ => Err(invalid(path, name, value)),
             },
         }
@@ -403,7 +405,9 @@ mod tests {
                 Some("FunctionCallingConfig.Mode), \"required\""),
             ),
             (json!({"toolConfig": {"functionCallingConfig": {"mode": "any"}}}), None),
-            (json!({"contents": [{"parts": [{"inlineData": {"data": "a-_="}}]}]}), None),
+            (json!({"toolConfig": {"functionCallingConfig": {"mode": 2}}}), None),
+            (json!({"toolConfig": {"functionCallingConfig": {"mode": 9}}}), Some("FunctionCallingConfig.Mode), 9")),
+            (json!({"contents": [{"parts": [{"inlineData": {"data": "-_8="}}]}]}), None),
             (json!({"contents": [{"parts": [{"inlineData": {"data": "?"}}]}]}), Some("Base64 decoding failed")),
             (json!([]), Some("Expected an object")),
         ] {

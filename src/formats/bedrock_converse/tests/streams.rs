@@ -13,9 +13,12 @@ const EMPTY: Usage = Usage {
     output: None,
     reasoning: None,
     audio_input: None,
+    image_input: None,
     audio_output: None,
     service_tier: None,
 };
+
+type Messages = Vec<(&'static str, Value)>;
 
 fn text(text: &str) -> StreamEvent {
     StreamEvent::Text { choice: 0, text: text.to_owned() }
@@ -105,7 +108,7 @@ fn a_whole_stream_is_read() {
 fn torn_and_odd_streams_end_as_they_should() {
     let begin = ("messageStart", json!({"role": "assistant"}));
     let done = ("messageStop", json!({"stopReason": "end_turn"}));
-    let cases: Vec<(Vec<(&str, Value)>, Vec<StreamEvent>)> = vec![
+    let cases: Vec<(Messages, Vec<StreamEvent>)> = vec![
         // No metadata came: the answer is whole all the same.
         (vec![begin.clone(), done.clone()], vec![START, finish(StopReason::End), StreamEvent::End]),
         // No start, no reason.

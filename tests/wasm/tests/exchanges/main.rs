@@ -4,6 +4,7 @@ mod answers;
 mod endings;
 mod failures;
 mod fallback;
+mod recorded;
 mod refusals;
 mod start;
 mod support;

@@ -1,0 +1,7 @@
+//! Gemini's streams, read and written in every format.
+#![no_main]
+
+use conduit::formats::Format;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| conduit_fuzz::stream(Format::Gemini, data));
