@@ -228,7 +228,7 @@ fn envoy_puts_its_own_credentials_into_what_asks_for_them_only() {
     // A document without such providers has no such filter.
     let plain = "version: 1\nproviders: {house: {kind: openai-compatible, url: \"http://127.0.0.1:1/v1\"}}\n";
     let plain = rendered_from(plain).to_string();
-    assert!(!plain.contains("x-conduit-sign") && !plain.contains("google"), "{plain}");
+    assert!(!plain.contains("x-conduit-sign") && !plain.contains("conduit.google"), "{plain}");
 }
 
 /// Follows the way of bytes from a provider's cluster to its address.
