@@ -45,6 +45,7 @@ enum Kind {
     Output,
     Reasoning,
     AudioInput,
+    ImageInput,
     AudioOutput,
     Request,
 }
@@ -59,6 +60,7 @@ pub const PRICE_KINDS: &[&str] = &[
     "output",
     "reasoning",
     "audio_input",
+    "image_input",
     "audio_output",
     "request",
 ];
@@ -174,8 +176,8 @@ pub fn cost(price: &Price, usage: &Usage) -> Option<Usd> {
 /// no input reported, or no output reported by a model whose output is priced, or tokens of which the price is silent.
 ///
 /// ```text
-///   (input − cached − written − audio) × input + cached × cached_input
-/// + (written − written 1 h) × cache_write + written 1 h × cache_write_1h + audio × audio_input
+///   (input − cached − written − audio − images) × input + cached × cached_input
+/// + (written − written 1 h) × cache_write + written 1 h × cache_write_1h + audio × audio_input + images × image_input
 /// + (output − reasoning − audio) × output + reasoning × reasoning + audio × audio_output
 /// + request
 /// ```
@@ -183,7 +185,7 @@ pub fn cost(price: &Price, usage: &Usage) -> Option<Usd> {
 /// `input` includes cached and written tokens and `output` includes reasoning, as [`Usage`] has them. A kind that the
 /// price does not name costs what the more general kind costs (`cache_write_1h` → `cache_write` → `input`;
 /// `reasoning` → `output`). A part that was not reported counts as none, which is how the provider bills it. Parts that
-/// add up to more than their whole are cut in the order cached, written, audio (reasoning, audio). A tier by prompt
+/// add up to more than their whole are cut in the order cached, written, audio, images (reasoning, audio). A tier by prompt
 /// size reprices every token of the request.
 ///
 /// Sources, 2026-11-21: <https://openai.com/api/pricing/>, <https://platform.claude.com/docs/en/about-claude/pricing>;
@@ -217,11 +219,13 @@ fn cost_on(price: &Price, usage: &Usage, date: &str, clock: &str) -> Option<Usd>
     let rest = rest.minus(written);
     let audio = usage.audio_input.unwrap_or_default().min(rest);
     let write_rate = rate(Kind::CacheWrite).unwrap_or(input_rate);
-    bill(rest.minus(audio), input_rate);
+    let images = usage.image_input.unwrap_or_default().min(rest.minus(audio));
+    bill(rest.minus(audio).minus(images), input_rate);
     bill(cached, rate(Kind::CachedInput).unwrap_or(input_rate));
     bill(written.minus(written_1h), write_rate);
     bill(written_1h, rate(Kind::CacheWrite1h).unwrap_or(write_rate));
     bill(audio, rate(Kind::AudioInput).unwrap_or(input_rate));
+    bill(images, rate(Kind::ImageInput).unwrap_or(input_rate));
 
     let reasoning = usage.reasoning.unwrap_or_default().min(output);
     let rest = output.minus(reasoning);

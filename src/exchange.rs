@@ -103,7 +103,7 @@ pub struct Exchange {
     /// Bytes of a body that was not waited for.
     passed: usize,
     /// The body for the first target, by its name, and what was dropped of it.
-    prepared: Option<(String, (Vec<u8>, Vec<String>))>,
+    prepared: Option<(String, outgoing::Sent)>,
     model_asked: Option<String>,
     counted: Option<Count>,
     decision: Option<Decision>,
@@ -373,7 +373,7 @@ impl Exchange {
     }
 
     /// The body for a target, where it is translated.
-    fn written_for(&self, target: &Target) -> Result<Option<(Vec<u8>, Vec<String>)>, ApiError> {
+    fn written_for(&self, target: &Target) -> Result<Option<outgoing::Sent>, ApiError> {
         let Some(provider) = self.plan.provider(target.provider) else { return Ok(None) };
         let call = outgoing::call(self, target, provider)?;
         outgoing::translate(self, target, provider, &call).transpose()

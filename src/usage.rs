@@ -62,6 +62,8 @@ pub struct Usage {
     pub reasoning: Option<Tokens>,
     /// Prompt tokens that were audio.
     pub audio_input: Option<Tokens>,
+    /// Prompt tokens that were images, where the provider bills them apart.
+    pub image_input: Option<Tokens>,
     /// Completion tokens that were audio.
     pub audio_output: Option<Tokens>,
     /// The service tier that the provider says it billed (`default`, `flex`, `priority`, `batch`…).
@@ -88,6 +90,7 @@ impl Usage {
         take(&mut self.output, &newer.output);
         take(&mut self.reasoning, &newer.reasoning);
         take(&mut self.audio_input, &newer.audio_input);
+        take(&mut self.image_input, &newer.image_input);
         take(&mut self.audio_output, &newer.audio_output);
         take(&mut self.service_tier, &newer.service_tier);
     }

@@ -197,6 +197,7 @@ fn recorded_usages_cost_what_two_catalogs_agree_on() {
             cache_write_1h: tokens(&prompt["cache_creation_token_details"]["ephemeral_1h_input_tokens"]),
             output: tokens(&usage["completion_tokens"]),
             reasoning: tokens(&usage["completion_tokens_details"]["reasoning_tokens"]),
+            image_input: None,
             audio_input: tokens(&prompt["audio_tokens"]),
             audio_output: tokens(&usage["completion_tokens_details"]["audio_tokens"]),
             service_tier: None,

@@ -29,6 +29,7 @@ KINDS = {
     "output_mtok": ("output", 10**6),
     "output_reasoning_mtok": ("reasoning", 10**6),
     "input_audio_mtok": ("audio_input", 10**6),
+    "input_image_mtok": ("image_input", 10**6),
     "output_audio_mtok": ("audio_output", 10**6),
     "requests_kcount": ("request", 10**3),
 }

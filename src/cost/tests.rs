@@ -64,22 +64,31 @@ fn a_price_is_silent_about_what_it_does_not_name() {
 fn every_kind_is_billed() {
     let pairs: Vec<(&str, u64)> = PRICE_KINDS
         .iter()
-        .zip([1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 7_000_000_000])
+        .zip([1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 500_000_000, 10_000_000, 7_000_000_000])
         .map(|(k, v)| (*k, v))
         .collect();
     let price = price_from(&pairs).unwrap();
     let usage = Usage {
-        input: Some(Tokens(15)),
+        input: Some(Tokens(17)),
         cached_input: Some(Tokens(2)),
         cache_write: Some(Tokens(7)),
         cache_write_1h: Some(Tokens(4)),
         audio_input: Some(Tokens(5)),
+        image_input: Some(Tokens(2)),
         output: Some(Tokens(15)),
         reasoning: Some(Tokens(6)),
         audio_output: Some(Tokens(8)),
         service_tier: None,
     };
-    assert_eq!(cost(&price, &usage), Some(Usd(7_085_614_321)));
+    assert_eq!(cost(&price, &usage), Some(Usd(8_085_614_321)));
+}
+
+#[test]
+fn an_images_tokens_have_their_own_price() {
+    // gpt-image-1: 5 USD for text, 10 for images, 40 out per million tokens.
+    let price = catalog_price(Some("openai"), "gpt-image-1").unwrap();
+    let used = Usage { image_input: Some(Tokens(40)), ..usage(50, None, 50) };
+    assert_eq!(cost(&price, &used), Some(Usd((10 * 5 + 40 * 10 + 50 * 40) * MILLION)));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `POST /v1/embeddings`: counting, routing, translating there and back.
 
 use super::attempt::{JSON, Whole};
+use super::outgoing::Sent;
 use super::{Exchange, Headers, Step, decide, outgoing};
 use crate::admit::Caller;
 use crate::config::{Plan, Provider, Target};
@@ -94,18 +95,13 @@ pub(super) fn translate(
     target: &Target,
     provider: &Provider,
     format: EmbeddingsFormat,
-) -> Option<Result<(Vec<u8>, Vec<String>), ApiError>> {
+) -> Option<Result<Sent, ApiError>> {
     let request = exchange.embeddings.as_ref().filter(|_| format.translates())?;
     Some(written(request, target, provider, format, &[]))
 }
 
 /// The client's own bytes, but for the model's name and what is meant for one provider.
-pub(super) fn edited(
-    exchange: &Exchange,
-    target: &Target,
-    provider: &Provider,
-    body: &[u8],
-) -> Result<(Vec<u8>, Vec<String>), ApiError> {
+pub(super) fn edited(exchange: &Exchange, target: &Target, provider: &Provider, body: &[u8]) -> Result<Sent, ApiError> {
     match &exchange.embeddings {
         Some(request) => written(request, target, provider, EmbeddingsFormat::OpenAi, body),
         None => Err(ApiError::new(500, "the gateway lost the request")),
@@ -118,7 +114,7 @@ fn written(
     provider: &Provider,
     format: EmbeddingsFormat,
     body: &[u8],
-) -> Result<(Vec<u8>, Vec<String>), ApiError> {
+) -> Result<Sent, ApiError> {
     let mut written = format.write_request(request, &target.model, body)?;
     let own = outgoing::own_parameters(&request.for_provider, provider);
     let own: Vec<Edit<'_>> = own.map(|(name, value)| Edit::Set(name, value.to_string())).collect();

@@ -12,6 +12,9 @@ use crate::host::Time;
 use crate::providers::{Ask, Body, Call, Envelope, Operation, SIGN_HEADER, presented, spec};
 use serde_json::{Map, Value};
 
+/// A body to send, and the parameters that its format has no place for.
+pub(super) type Sent = (Vec<u8>, Vec<String>);
+
 /// How an attempt asks its provider; the error says that the provider has no such thing.
 pub(super) fn call(exchange: &Exchange, target: &Target, provider: &Provider) -> Result<Call, ApiError> {
     let operation = match &exchange.endpoint {
@@ -128,12 +131,7 @@ pub(super) fn request_head(
 }
 
 /// The body for an attempt's provider, from the one that the client sent, and what was dropped of it.
-pub(super) fn write_body(
-    exchange: &Exchange,
-    target: &Target,
-    call: &Call,
-    body: &[u8],
-) -> Result<(Vec<u8>, Vec<String>), ApiError> {
+pub(super) fn write_body(exchange: &Exchange, target: &Target, call: &Call, body: &[u8]) -> Result<Sent, ApiError> {
     let Some(provider) = exchange.plan.provider(target.provider) else {
         return Err(ApiError::new(500, "the gateway lost the provider"));
     };
@@ -156,7 +154,7 @@ pub(super) fn translate(
     target: &Target,
     provider: &Provider,
     call: &Call,
-) -> Option<Result<(Vec<u8>, Vec<String>), ApiError>> {
+) -> Option<Result<Sent, ApiError>> {
     if let Body::Embeddings(format) = call.body {
         return embeddings::translate(exchange, target, provider, format);
     }
@@ -180,7 +178,7 @@ fn edited(
     format: Format,
     envelope: Envelope,
     body: &[u8],
-) -> Result<(Vec<u8>, Vec<String>), ApiError> {
+) -> Result<Sent, ApiError> {
     let spec = provider.spec;
     let mut edits = Vec::new();
     let mut dropped = Vec::new();
@@ -244,12 +242,7 @@ fn renamed<'a>(request: &ChatRequest, provider: &'a Provider, format: Format) ->
     edits
 }
 
-fn translated(
-    request: &ChatRequest,
-    format: Format,
-    target: &Target,
-    provider: &Provider,
-) -> Result<(Vec<u8>, Vec<String>), ApiError> {
+fn translated(request: &ChatRequest, format: Format, target: &Target, provider: &Provider) -> Result<Sent, ApiError> {
     let outgoing = Outgoing {
         model: &target.model,
         default_max_tokens: anthropic_messages::default_max_tokens(&target.model),

@@ -2,7 +2,7 @@
 //! under `/v1/`. Only the model is looked at, in JSON or in a form, and the usage that an answer reports.
 
 use super::{Endpoint, Exchange, Headers, Step, form};
-use crate::config::{Provider, Target};
+use crate::config::{Provider, ProviderId, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::openai_chat;
 use crate::formats::splice::{self, Edit};
@@ -83,12 +83,14 @@ impl Exchange {
 
     fn pass_to_default(&mut self, model: Option<&str>) -> Step {
         let plan = std::sync::Arc::clone(&self.plan);
-        let found = plan.passthrough.and_then(|id| {
+        // The default one first, then whoever serves it.
+        let found = plan.passthrough.into_iter().chain((0..plan.providers.len()).map(ProviderId)).find_map(|id| {
             let provider = plan.provider(id).filter(|provider| self.serves(provider))?;
             Some((plan.target(id, model.unwrap_or(""))?, provider.cluster.clone()))
         });
         let Some((target, cluster)) = found else {
-            let message = "no configured provider serves this path: it takes an OpenAI-compatible one";
+            let what = self.endpoint.name();
+            let message = format!("no configured provider serves {what} under this path; configure one that does");
             return self.error(&ApiError::new(404, message));
         };
         self.send(Decision { targets: vec![target], cluster, reason: Reason::Default, rejected: Vec::new() })
@@ -177,6 +179,7 @@ pub(super) fn usage_of(value: &Value) -> Option<Usage> {
         usage = openai_chat::read_usage(reported);
         let audio = ["/input_token_details/audio_tokens", "/input_tokens_details/audio_tokens"];
         usage.audio_input = usage.audio_input.or(count(reported, &audio));
+        usage.image_input = count(reported, &["/input_tokens_details/image_tokens"]);
         if usage.input.is_none() && usage.output.is_none() {
             // Voyage's and Jina's: there is nothing but input.
             usage.input = count(reported, &["/total_tokens"]);

@@ -28,7 +28,9 @@ pub fn untouched(plan: &Plan, method: &str, path: &str) -> Untouched {
         .or(plan.providers.first());
     let Some(provider) = provider else { return Untouched { cluster: None, path: None } };
     let below = BASES.iter().find_map(|base| path.strip_prefix(base).filter(|rest| rest.starts_with('/')));
-    let there = below.map(|below| format!("{}{below}", provider.url.path));
+    // Azure has a part of its base path before each of its paths.
+    let inner = provider.spec.chat_path.strip_suffix("/chat/completions").unwrap_or_default();
+    let there = below.map(|below| format!("{}{inner}{below}", provider.url.path));
     Untouched { cluster: Some(provider.cluster.clone()), path: there.filter(|there| there != path) }
 }
 
@@ -47,6 +49,8 @@ mod tests {
         let groq = "  groq: {api_key: \"${K}\"}\n  anthropic: {api_key: \"${K}\"}\n";
         let glm = "  anthropic: {api_key: \"${K}\"}\n  glm: {api_key: \"${K}\"}\n";
         let bare = "  house: {kind: openai-compatible, url: \"http://127.0.0.1:8000\"}\n";
+        let azure = "  azure: {url: \"https://x.openai.azure.com\", api_key: \"${K}\"}\n";
+        let gemini = "  groq: {api_key: \"${K}\"}\n  gemini: {api_key: \"${K}\"}\n";
         for (providers, path, cluster, want) in [
             (groq, "/v1/chat/completions", "groq", Some("/openai/v1/chat/completions")),
             (groq, "/v1/chat/completions?a=/v1/b", "groq", Some("/openai/v1/chat/completions?a=/v1/b")),
@@ -59,6 +63,8 @@ mod tests {
             (glm, "/v1/embeddings", "glm", Some("/api/paas/v4/embeddings")),
             (bare, "/v1/chat/completions", "house", Some("/chat/completions")),
             (bare, "/v1/messages", "house", Some("/messages")),
+            (azure, "/v1/embeddings", "azure", Some("/openai/v1/embeddings")),
+            (gemini, "/v1beta/models/m:generateContent", "gemini", None),
         ] {
             let found = untouched(&plan(providers), "POST", path);
             let cluster = Some(format!("conduit.provider.{cluster}"));

@@ -1,16 +1,16 @@
 //! Anthropic Messages (<https://docs.anthropic.com/en/api/messages>, 2026-11-21).
 //!
 //! What the canonical form has no word for is kept verbatim: unknown blocks as [`Part::Unknown`](super::canonical::Part),
-//! unknown parameters in [`ChatRequest::extra`]. Lost on the way through the canonical form are a document's `citations`
-//! and `context`, a text block's `citations`, a custom tool's rare switches (`defer_loading`, `input_examples`…) and a
-//! `tool_use` block's `caller`; where both sides speak this format the bytes are edited in place and nothing is lost.
+//! unknown parameters in [`ChatRequest::extra`], unknown members of known blocks and tools in [`ChatRequest::unplaced`].
 
 mod answer;
 mod blocks;
+mod citations;
 mod error;
 pub(crate) mod model;
 mod params;
 mod request;
+mod signed;
 mod stream_read;
 pub(crate) mod stream_write;
 mod turns;

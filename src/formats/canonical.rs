@@ -1,6 +1,8 @@
 //! The canonical form: what a chat exchange means, whichever format says it. It keeps what it does not know.
 
+use super::RequestError;
 pub use super::api_error::{ApiError, ErrorKind};
+use super::signature::{self, Vendor};
 use crate::usage::Usage;
 use serde_json::{Map, Number, Value};
 
@@ -46,6 +48,45 @@ pub struct ChatRequest {
     /// Parameters for one provider only, by its kind or configured name: `{"anthropic": {"top_k": 5}}`. The provider
     /// gets the members, no other gets to see them.
     pub for_provider: Map<String, Value>,
+    /// Members of known places that the canonical form has no field for, by their path in the client's request
+    /// (`messages[0].content[1].context`, `tools[2].defer_loading`): written back for a provider of the same format,
+    /// and noted by [`unplaced_names`](Self::unplaced_names) or said in other words for any other.
+    pub unplaced: Map<String, Value>,
+}
+
+impl ChatRequest {
+    /// The last members' names of what is [`unplaced`](Self::unplaced).
+    pub fn unplaced_names(&self) -> impl Iterator<Item = &str> {
+        self.unplaced.keys().map(|path| path.rsplit('.').next().unwrap_or(path))
+    }
+
+    /// Fails where the request leans on what OpenAI's servers keep for Responses: without it the conversation would be
+    /// another one (<https://platform.openai.com/docs/api-reference/responses/create>, 2026-11-21).
+    pub fn refuse_server_state(&self) -> Result<(), RequestError> {
+        let kept = |name: &&str| match self.extra.get(*name) {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(_) => true,
+        };
+        match ["previous_response_id", "conversation", "prompt", "background"].iter().find(|name| kept(name)) {
+            None => Ok(()),
+            Some(name) => Err(RequestError::new(
+                *name,
+                "this target keeps nothing between requests; send the whole conversation in this one, or name an OpenAI target",
+            )),
+        }
+    }
+
+    /// Whether it holds reasoning that this vendor would not take for its own: another's, or (where the vendor signs
+    /// all of it) unsigned.
+    pub fn holds_foreign_reasoning(&self, vendor: Vendor) -> bool {
+        let foreign = |signature: &str| signature::of(signature).0 != vendor;
+        self.messages.iter().flat_map(|message| &message.parts).any(|part| match part {
+            Part::Thinking { signature: Some(signature), .. } => foreign(signature),
+            Part::Thinking { signature: None, .. } => vendor == Vendor::Anthropic,
+            Part::ToolCall(ToolCall { signature: Some(signature), .. }) => foreign(signature),
+            _ => false,
+        })
+    }
 }
 
 /// Who speaks.
@@ -194,7 +235,8 @@ pub struct Citation {
     pub title: Option<String>,
     /// The source's words.
     pub cited_text: Option<String>,
-    /// Where in the answer's text the cited passage stands: from and to, in characters (Unicode scalar values).
+    /// Where in the answer's text (of all its text parts together) the cited passage stands: from and to, in characters
+    /// (Unicode scalar values).
     pub span: Option<(u64, u64)>,
     /// The citation as the provider wrote it, for a client of the same format.
     pub verbatim: Option<(super::Format, Value)>,

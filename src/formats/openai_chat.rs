@@ -3,8 +3,10 @@
 //! Mistral's thinking parts, xAI's way to count reasoning.
 
 mod answer;
+mod citations;
 mod error;
 mod parts;
+mod reasoning;
 mod request_read;
 mod request_write;
 mod stream_read;
@@ -22,7 +24,7 @@ pub use usage::read_usage;
 #[cfg(test)]
 mod tests;
 
-use super::canonical::StopReason;
+use super::canonical::{Part, StopReason};
 use serde_json::Value;
 
 /// A member that is there and not null.
@@ -41,9 +43,18 @@ fn function_call(message: &Value) -> Option<&Value> {
     given(message, "function_call").filter(|call| text(call, "name").is_some() || text(call, "arguments").is_some())
 }
 
-/// Spoken output, or in a request the id that stands for it. Empty values say nothing.
-fn audio(message: &Value) -> Option<&Value> {
-    given(message, "audio").filter(|audio| text(audio, "id").is_some() || text(audio, "data").is_some())
+/// Spoken output, or in a request the id that stands for it. Empty values say nothing. Its format is the one that was
+/// asked for; it does not say so itself.
+fn audio(message: &Value) -> Option<Part> {
+    let audio = given(message, "audio")?;
+    let owned = |name: &str| text(audio, name).map(str::to_owned);
+    let (id, data) = (owned("id"), owned("data"));
+    (id.is_some() || data.is_some()).then(|| Part::Audio {
+        format: String::new(),
+        data: data.unwrap_or_default(),
+        transcript: owned("transcript"),
+        id,
+    })
 }
 
 /// Arguments of a call as JSON text. Some servers send the object instead of its text; none at all are `{}`.

@@ -1,65 +1,96 @@
-//! OpenAI Responses (<https://platform.openai.com/docs/api-reference/responses>, 2026-11-21).
+//! OpenAI Responses (<https://platform.openai.com/docs/api-reference/responses>, 2026-11-21), used without OpenAI's
+//! memory: each request holds the whole conversation.
+//!
+//! A conversation is a list of items here: what the model says, each of its calls and each of its thoughts are items of
+//! their own. In the canonical form an assistant's items in a row are one turn.
 
-use super::canonical::{Answer, ApiError, ChatRequest, StreamEvent};
-use super::{Incoming, Outgoing, ReadStream, RequestError, WriteStream, Written, sse};
-use crate::usage::Usage;
-use serde_json::Value;
+mod answer;
+mod answer_write;
+mod citations;
+mod error;
+mod items;
+mod model;
+mod params;
+mod params_write;
+mod parts;
+mod reasoning;
+mod request_read;
+mod request_write;
+mod response;
+mod stream_read;
+mod stream_write;
+mod usage;
 
-/// Reads a request.
-pub fn read_request(_body: &Value) -> Result<ChatRequest, RequestError> {
-    Err(RequestError::new("", "not written yet"))
+pub use answer::read_answer;
+pub use answer_write::write_answer;
+pub use error::{read_error, write_error};
+pub use request_read::{read_request, stateful};
+pub use request_write::write_request;
+pub use stream_read::StreamReader;
+pub use stream_write::StreamWriter;
+pub use usage::read_usage;
+
+#[cfg(test)]
+mod tests;
+
+use super::RequestError;
+use super::kind_of;
+use serde_json::{Map, Value};
+
+/// A member that is there and not null.
+fn given<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    value.get(name).filter(|member| !member.is_null())
 }
 
-/// Writes a request.
-pub fn write_request(_request: &ChatRequest, _outgoing: &Outgoing<'_>) -> Result<Written, RequestError> {
-    Err(RequestError::new("", "not written yet"))
+/// A member that is a string with at least one character.
+fn text<'a>(value: &'a Value, name: &str) -> Option<&'a str> {
+    value.get(name).and_then(Value::as_str).filter(|text| !text.is_empty())
 }
 
-/// Reads a whole answer. An error body under a 2xx status is an `Err`.
-pub fn read_answer(_body: &[u8]) -> Result<Answer, ApiError> {
-    Err(ApiError::new(502, "not written yet"))
+/// What kind of item, part or event it says it is; empty where it does not say.
+fn kind(value: &Value) -> &str {
+    text(value, "type").unwrap_or_default()
 }
 
-/// Writes a whole answer.
-pub fn write_answer(_answer: &Answer, _incoming: &Incoming<'_>) -> Vec<u8> {
-    Vec::new()
+/// A list; nothing where it is missing or something else.
+fn list<'a>(value: &'a Value, name: &str) -> &'a [Value] {
+    value.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
-/// Reads an error body. Never fails; what looks like a credential is masked.
-pub fn read_error(status: u16, _body: &[u8]) -> ApiError {
-    ApiError::new(status, "not written yet")
+/// A whole number from 0, also where it is written as `12.0`.
+fn whole(value: &Value) -> Option<u64> {
+    let exact = |float: f64| float >= 0.0 && float.fract() == 0.0 && float <= 9_007_199_254_740_992.0;
+    // The cast is exact: the bound is 2^53 and the fraction is zero.
+    value.as_u64().or_else(|| value.as_f64().filter(|float| exact(*float)).map(|float| float as u64))
 }
 
-/// Writes an error body; what looks like a credential is masked.
-pub fn write_error(_error: &ApiError) -> Vec<u8> {
-    Vec::new()
+/// The error that says what was found and what was expected.
+fn wrong(at: impl Into<String>, found: &Value, expected: &str) -> RequestError {
+    RequestError::new(at, format!("found {}, expected {expected}", kind_of(found)))
 }
 
-/// Reads what an answer reports of its usage.
-pub fn read_usage(_usage: &Value) -> Usage {
-    Usage::default()
-}
-
-/// Reads a stream.
-#[derive(Debug, Default)]
-pub struct StreamReader {}
-
-impl ReadStream for StreamReader {
-    fn event(&mut self, _event: &sse::Event<'_>, _out: &mut Vec<StreamEvent>) {}
-    fn finish(&mut self, _out: &mut Vec<StreamEvent>) {}
-}
-
-/// Writes a stream.
-#[derive(Debug)]
-pub struct StreamWriter {}
-
-impl StreamWriter {
-    /// A writer for one answer.
-    pub fn new(_incoming: &Incoming<'_>) -> Self {
-        Self {}
+/// A string that must be there.
+fn required<'a>(value: &'a Value, at: &str, name: &str, expected: &str) -> Result<&'a str, RequestError> {
+    match value.get(name) {
+        Some(Value::String(text)) if !text.is_empty() => Ok(text),
+        Some(Value::String(_)) => {
+            Err(RequestError::new(format!("{at}.{name}"), format!("found an empty string, expected {expected}")))
+        }
+        None | Some(Value::Null) => {
+            Err(RequestError::new(format!("{at}.{name}"), format!("missing; expected a string, {expected}")))
+        }
+        Some(other) => Err(wrong(format!("{at}.{name}"), other, &format!("a string, {expected}"))),
     }
 }
 
-impl WriteStream for StreamWriter {
-    fn write(&mut self, _event: &StreamEvent, _out: &mut Vec<u8>) {}
+/// Sets a member where there is a value.
+fn put(object: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        object.insert(name.to_owned(), value.into());
+    }
+}
+
+/// How many characters (Unicode scalar values).
+fn characters(text: &str) -> u64 {
+    u64::try_from(text.chars().count()).unwrap_or(u64::MAX)
 }

@@ -80,9 +80,17 @@ fn family(model: &str) -> Option<&'static str> {
     FAMILIES.iter().find(|(_, starts)| parts().any(|part| begins(part, starts))).map(|(vendor, _)| *vendor)
 }
 
-/// Vectors and texts cannot stand in for each other.
-fn embeds(model: &str) -> bool {
-    model.contains("embed")
+/// What a model is for, by words of its name: those for one thing cannot stand in for those for another.
+fn purpose(model: &str) -> &'static str {
+    const PURPOSES: &[(&str, &[&str])] = &[
+        ("vectors", &["embed"]),
+        ("ranks", &["rerank"]),
+        ("ears", &["whisper", "transcribe"]),
+        ("mouths", &["tts"]),
+        ("pictures", &["dall-e", "-image"]),
+    ];
+    let holds = |words: &&[&str]| words.iter().any(|word| model.contains(word));
+    PURPOSES.iter().find(|(_, words)| holds(words)).map_or("words", |(purpose, _)| purpose)
 }
 
 /// Why a target cannot be used now; `None`: it can.
@@ -146,7 +154,7 @@ pub fn near(plan: &Plan, model: &str, health: Health<'_>) -> Vec<String> {
     }
     let lower = model.to_lowercase();
     let bare = lower.rsplit('/').next().unwrap_or(&lower);
-    let (vendor, wants_vectors) = (family(&lower), embeds(&lower));
+    let (vendor, wanted) = (family(&lower), purpose(&lower));
     let kind = lower.split_once('/').map(|(provider, _)| provider);
     let rank = |offer: Offer<'_>| {
         let first = offer.targets.first()?;
@@ -157,7 +165,7 @@ pub fn near(plan: &Plan, model: &str, health: Health<'_>) -> Vec<String> {
         let same_vendor = vendor.is_some() && family(&own) == vendor;
         let provider = plan.provider(first.provider);
         let same_provider = kind.is_some() && provider.is_some_and(|p| Some(p.spec.kind) == kind);
-        if likeness < SURELY_MEANT && embeds(&own) != wants_vectors {
+        if likeness < SURELY_MEANT && purpose(&own) != wanted {
             return None;
         }
         let tier = match likeness {
@@ -191,7 +199,7 @@ pub fn alternatives(plan: &Plan, failed: &[Arc<Target>], health: Health<'_>) -> 
             |target: &Arc<Target>| health(target).is_none() && !failed.iter().any(|failed| failed.name == target.name);
         let first = offer.targets.iter().find(|target| usable(target))?;
         let own = first.model.to_lowercase();
-        if embeds(&own) != embeds(&model) {
+        if purpose(&own) != purpose(&model) {
             return None;
         }
         let tier = match () {
@@ -201,7 +209,11 @@ pub fn alternatives(plan: &Plan, failed: &[Arc<Target>], health: Health<'_>) -> 
         };
         Some((tier, strsim::jaro_winkler(&model, &own)))
     };
-    best(offers(plan).iter().filter_map(|offer| Some((rank(offer)?, offer.name))).collect())
+    // Where `auto` leads changes from request to request.
+    let offers = offers(plan);
+    best(
+        offers.iter().filter(|offer| offer.name != AUTO).filter_map(|offer| Some((rank(offer)?, offer.name))).collect(),
+    )
 }
 
 /// No such model, with names that can be used in its place.

@@ -429,6 +429,7 @@ models:
   two/o3: {}
   one/o4-mini: {}
   one/text-embedding-3-small: {}
+  two/whisper-1: {}
   two/mistral-large: {}
 ";
 

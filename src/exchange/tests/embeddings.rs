@@ -1,8 +1,6 @@
 //! Embeddings along the path: routing, counting, translation there and back, usage, errors.
 
 use super::*;
-use crate::formats::embeddings::EmbeddingsFormat;
-use crate::providers::{self, Ask, Auth, Body, Call, Operation, Spec};
 use base64::Engine as _;
 use serde_json::json;
 
@@ -12,11 +10,12 @@ providers:
   openai: {api_key: "${OPENAI_API_KEY}"}
   anthropic: {api_key: "${ANTHROPIC_API_KEY}"}
   house: {kind: openai-compatible, url: "http://127.0.0.1:8000/v1"}
-  other: {kind: openai-compatible, url: "http://127.0.0.1:8001", api_key: "${OTHER_KEY}"}
+  gemini: {api_key: "${GEMINI_API_KEY}"}
+  bedrock: {region: eu-west-1, api_key: "${BEDROCK_KEY}"}
 models:
-  other/embed: {price: {input: 0.10, output: 9}}
+  gemini/gemini-embedding-001: {price: {input: 0.10, output: 9}}
 aliases:
-  vectors: [other/embed, openai/text-embedding-3-small]
+  vectors: [gemini/gemini-embedding-001, openai/text-embedding-3-small]
   mixed: [anthropic/claude-sonnet-4-5, openai/text-embedding-3-small]
   words: [anthropic/claude-sonnet-4-5]
 routing:
@@ -26,53 +25,20 @@ routing:
     - {name: team, when: {all: [{field: project, op: "=", value: ml}, {field: endpoint, op: "=", value: embeddings}]}, target: openai/text-embedding-3-large}
 "#;
 
-const fn translating(format: Format, call: fn(&Ask<'_>) -> Option<Call>) -> Spec {
-    Spec {
-        kind: "translating",
-        format,
-        auth: Auth::XGoogApiKey,
-        chat_path: "",
-        call,
-        key_optional: true,
-        stream_options: false,
-        ..providers::COMPATIBLE
-    }
-}
-
-fn asked(ask: &Ask<'_>, format: EmbeddingsFormat, verb: &str) -> Option<Call> {
-    let path = format!("/models/{}:{verb}", ask.model);
-    (ask.operation == Operation::Embeddings).then_some(Call { path, body: Body::Embeddings(format) })
-}
-
-static GEMINI: Spec =
-    translating(Format::AnthropicMessages, |ask| asked(ask, EmbeddingsFormat::Gemini, "batchEmbedContents"));
-static COHERE: Spec =
-    translating(Format::AnthropicMessages, |ask| asked(ask, EmbeddingsFormat::CohereOnBedrock, "invoke"));
-static TITAN: Spec = translating(Format::AnthropicMessages, |ask| asked(ask, EmbeddingsFormat::Titan, "invoke"));
-
-/// The plan, in which `other` speaks as `spec` says.
-fn plan(spec: &'static Spec) -> Arc<Plan> {
+fn plan() -> Arc<Plan> {
     let env = |name: &str| Some(format!("secret-of-{name}"));
-    let mut plan = load(CONFIG, &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-    let other = plan.providers.iter_mut().find(|provider| provider.name == "other").unwrap();
-    other.spec = spec;
-    other.auth = spec.auth;
-    Arc::new(plan)
+    Arc::new(load(CONFIG, &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}")))
 }
 
-fn compatible() -> &'static Spec {
-    providers::spec("openai-compatible").unwrap()
-}
-
-fn routed_in(plan: Arc<Plan>, head: Headers, body: &Value) -> (Rc<RefCell<Exchange>>, Step) {
-    let (mut exchange, step) = Exchange::begin(plan, "7".into(), head, false, T0);
+fn routed_in(head: Headers, body: &Value) -> (Rc<RefCell<Exchange>>, Step) {
+    let (mut exchange, step) = Exchange::begin(plan(), "7".into(), head, false, T0);
     assert_eq!(step, Step::Wait);
     let step = exchange.body(body.to_string().as_bytes());
     (Rc::new(RefCell::new(exchange)), step)
 }
 
-fn asking(spec: &'static Spec, body: &Value) -> (Rc<RefCell<Exchange>>, Step) {
-    routed_in(plan(spec), post("/v1/embeddings"), body)
+fn asking(body: &Value) -> (Rc<RefCell<Exchange>>, Step) {
+    routed_in(post("/v1/embeddings"), body)
 }
 
 fn attempt(exchange: &Rc<RefCell<Exchange>>, number: usize, provider: &str) -> (Attempt, HeaderEdits) {
@@ -104,7 +70,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 fn embeddings_are_routed_by_the_model_that_they_name_whatever_chats_are_made_to_do() {
     let target = |model: &str, project: &str| {
         let head = headers(&[(":method", "POST"), (":path", "/v1/embeddings"), ("x-conduit-project", project)]);
-        let (exchange, step) = routed_in(plan(compatible()), head, &json!({"model": model, "input": "a"}));
+        let (exchange, step) = routed_in(head, &json!({"model": model, "input": "a"}));
         let exchange = exchange.borrow();
         match exchange.decision() {
             Some(decision) => {
@@ -117,7 +83,7 @@ fn embeddings_are_routed_by_the_model_that_they_name_whatever_chats_are_made_to_
     for (model, project, want) in [
         ("text-embedding-3-small", "", "model: openai/text-embedding-3-small"),
         ("house/e", "", "explicit: house/e"),
-        ("vectors", "", "alias: other/embed openai/text-embedding-3-small"),
+        ("vectors", "", "alias: gemini/gemini-embedding-001 openai/text-embedding-3-small"),
         ("house/e", "ml", "rule: openai/text-embedding-3-large"),
         // What the first cannot be asked the next one can.
         ("mixed", "", "alias: openai/text-embedding-3-small"),
@@ -125,11 +91,11 @@ fn embeddings_are_routed_by_the_model_that_they_name_whatever_chats_are_made_to_
         (
             "text-embeding-3-smal",
             "",
-            "no configured provider serves the model `text-embeding-3-smal`; READY: openai/text-embedding-3-small, openai/text-embedding-3-large, other/embed",
+            "no configured provider serves the model `text-embeding-3-smal`; READY: openai/text-embedding-3-small, openai/text-embedding-3-large",
         ),
     ] {
         let found = target(model, project);
-        assert!(found == want || found.starts_with(want.split(", other").next().unwrap()), "{model}: {found}");
+        assert!(found.starts_with(want), "{model}: {found}");
     }
 }
 
@@ -143,7 +109,7 @@ fn inputs_are_counted_without_a_chats_overhead() {
         ("house/e", json!([1, 2, 3]), ("3", "exact")),
         ("house/e", json!([{"text": "Hello, world!", "image": "xxxxxxxxxx"}]), ("4", "estimated")),
     ] {
-        let (exchange, _) = asking(compatible(), &json!({"model": model, "input": input}));
+        let (exchange, _) = asking(&json!({"model": model, "input": input}));
         let mut exchange = exchange.borrow_mut();
         let edits = exchange.answer_head(&headers(&[OK, (ANSWERED_HEADER, "1")]), false, ms(2)).headers;
         let told = (set(&edits, "x-conduit-tokens").unwrap(), set(&edits, "x-conduit-tokens-known").unwrap());
@@ -154,7 +120,7 @@ fn inputs_are_counted_without_a_chats_overhead() {
 #[test]
 fn embeddings_in_the_clients_format_pass_and_are_priced() {
     let body = json!({"model": "openai/text-embedding-3-small", "input": ["a"], "encoding_format": "base64"});
-    let (exchange, _) = asking(compatible(), &body);
+    let (exchange, _) = asking(&body);
     let (mut attempt, edits) = attempt(&exchange, 1, "openai");
     assert_eq!(set(&edits, ":path"), Some("/v1/embeddings"));
     let sent = attempt.request_body(body.to_string().as_bytes()).unwrap();
@@ -171,7 +137,7 @@ fn embeddings_in_the_clients_format_pass_and_are_priced() {
 
 #[test]
 fn a_server_that_ignores_the_encoding_still_answers_in_it() {
-    let (exchange, _) = asking(compatible(), &json!({"model": "house/e", "input": "a", "encoding_format": "base64"}));
+    let (exchange, _) = asking(&json!({"model": "house/e", "input": "a", "encoding_format": "base64"}));
     let (mut attempt, _) = attempt(&exchange, 1, "house");
     let answer = r#"{"data":[{"index":0,"embedding":[2.0]}],"usage":{"total_tokens":3}}"#;
     let (_, sent) = answered(&mut attempt, &[OK, JSON], answer);
@@ -181,19 +147,19 @@ fn a_server_that_ignores_the_encoding_still_answers_in_it() {
 
 #[test]
 fn a_chain_of_embeddings_falls_over_across_formats() {
-    let body = json!({"model": "vectors", "input": ["a", "b"], "dimensions": 8, "user": "u", "other": {"x": 1}});
-    let (exchange, step) = asking(&GEMINI, &body);
+    let body = json!({"model": "vectors", "input": ["a", "b"], "dimensions": 8, "user": "u", "gemini": {"x": 1}});
+    let (exchange, step) = asking(&body);
     let Step::Forward(edits) = step else { panic!("{step:?}") };
     assert_eq!(set(&edits, "x-envoy-max-retries"), Some("1"));
-    let (mut first, edits) = attempt(&exchange, 1, "other");
-    assert_eq!(set(&edits, ":path"), Some("/models/embed:batchEmbedContents"));
-    assert_eq!(set(&edits, "x-goog-api-key"), Some("secret-of-OTHER_KEY"));
+    let (mut first, edits) = attempt(&exchange, 1, "gemini");
+    assert_eq!(set(&edits, ":path"), Some("/v1beta/models/gemini-embedding-001:batchEmbedContents"));
+    assert_eq!(set(&edits, "x-goog-api-key"), Some("secret-of-GEMINI_API_KEY"));
     let sent: Value = serde_json::from_slice(&first.request_body(body.to_string().as_bytes()).unwrap()).unwrap();
     assert_eq!(sent["requests"][1]["content"]["parts"][0]["text"], "b");
     assert_eq!((&sent["requests"][0]["outputDimensionality"], &sent["x"]), (&json!(8), &json!(1)));
     assert_eq!(first.dropped(), ["user"]);
-    let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"busy"}}"#;
-    let (status, error) = answered(&mut first, &[(":status", "529"), JSON], overloaded);
+    let overloaded = r#"{"error":{"code":503,"message":"busy","status":"UNAVAILABLE"}}"#;
+    let (status, error) = answered(&mut first, &[(":status", "503"), JSON], overloaded);
     assert_eq!((status, &error["error"]["message"]), (None, &json!("busy")), "the provider's own error, in ours");
     let (second, _) = attempt(&exchange, 2, "openai");
     let sent: Value = serde_json::from_slice(&second.request_body(body.to_string().as_bytes()).unwrap()).unwrap();
@@ -203,8 +169,8 @@ fn a_chain_of_embeddings_falls_over_across_formats() {
 
 #[test]
 fn what_a_provider_does_not_report_is_our_count_and_said_to_be_estimated() {
-    let (exchange, _) = asking(&GEMINI, &json!({"model": "other/embed", "input": "Hello, world!"}));
-    let (mut attempt, _) = attempt(&exchange, 1, "other");
+    let (exchange, _) = asking(&json!({"model": "gemini/gemini-embedding-001", "input": "Hello, world!"}));
+    let (mut attempt, _) = attempt(&exchange, 1, "gemini");
     let (_, sent) = answered(&mut attempt, &[OK, JSON], r#"{"embeddings":[{"values":[0.1]}]}"#);
     assert_eq!(sent["usage"], json!({"prompt_tokens": 4, "total_tokens": 4}));
     assert_eq!(sent["data"], json!([{"object": "embedding", "index": 0, "embedding": [0.1]}]));
@@ -217,8 +183,10 @@ fn what_a_provider_does_not_report_is_our_count_and_said_to_be_estimated() {
 
 #[test]
 fn what_stands_in_the_head_of_bedrocks_answer_is_reported() {
-    let (exchange, _) = asking(&COHERE, &json!({"model": "other/embed", "input": "x", "encoding_format": "base64"}));
-    let (mut attempt, _) = attempt(&exchange, 1, "other");
+    let (exchange, _) =
+        asking(&json!({"model": "bedrock/cohere.embed-v4:0", "input": "x", "encoding_format": "base64"}));
+    let (mut attempt, edits) = attempt(&exchange, 1, "bedrock");
+    assert_eq!(set(&edits, ":path"), Some("/model/cohere.embed-v4%3A0/invoke"));
     let head = [OK, JSON, ("x-amzn-bedrock-input-token-count", "7")];
     let (_, sent) = answered(&mut attempt, &head, r#"{"embeddings":{"float":[[2.0,-1]]}}"#);
     assert_eq!(sent["usage"]["prompt_tokens"], 7);
@@ -230,13 +198,13 @@ fn what_stands_in_the_head_of_bedrocks_answer_is_reported() {
 
 #[test]
 fn what_cannot_be_asked_is_refused_before_anything_is_sent() {
-    let (_, step) = asking(&TITAN, &json!({"model": "other/embed", "input": ["a", "b"]}));
+    let (_, step) = asking(&json!({"model": "bedrock/amazon.titan-embed-text-v2:0", "input": ["a", "b"]}));
     let (status, error) = reply_of(step);
     assert_eq!((status, &error["error"]["param"]), (400, &json!("input")));
-    let (_, step) = asking(&GEMINI, &json!({"model": "other/embed", "input": [[1, 2]]}));
+    let (_, step) = asking(&json!({"model": "gemini/gemini-embedding-001", "input": [[1, 2]]}));
     let (status, error) = reply_of(step);
     assert_eq!((status, &error["error"]["param"]), (400, &json!("input[0]")));
-    let (exchange, step) = asking(compatible(), &json!({"model": "x", "input": 5}));
+    let (exchange, step) = asking(&json!({"model": "x", "input": 5}));
     let (status, error) = reply_of(step);
     assert_eq!((status, &error["error"]["param"]), (400, &json!("input")));
     let record = exchange.borrow_mut().finish("", ms(3));
@@ -245,23 +213,23 @@ fn what_cannot_be_asked_is_refused_before_anything_is_sent() {
 
 #[test]
 fn what_is_no_answer_is_the_providers_error() {
-    for (spec, head, body, want) in [
-        (&GEMINI, [OK, JSON], r#"{"embeddings":[]}"#, "0 vectors for 1 inputs"),
-        (&GEMINI, [OK, JSON], r#"{"embeddings":[{"values":["x"]}]}"#, "vector 0"),
-        (&GEMINI, [OK, JSON], "", "no embeddings that can be read"),
-        (&GEMINI, [OK, ("content-encoding", "gzip")], "\u{1f}", "an encoding not asked for"),
-        (&GEMINI, [(":status", "302"), JSON], "", "status 302"),
-        (compatible(), [OK, JSON], "<html>", "no JSON object"),
-        (compatible(), [(":status", "302"), JSON], "{}", "status 302"),
+    for (model, head, body, want) in [
+        ("gemini/gemini-embedding-001", [OK, JSON], r#"{"embeddings":[]}"#, "0 vectors for 1 inputs"),
+        ("gemini/gemini-embedding-001", [OK, JSON], r#"{"embeddings":[{"values":["x"]}]}"#, "vector 0"),
+        ("gemini/gemini-embedding-001", [OK, JSON], "", "no embeddings that can be read"),
+        ("gemini/gemini-embedding-001", [OK, ("content-encoding", "gzip")], "\u{1f}", "an encoding not asked for"),
+        ("gemini/gemini-embedding-001", [(":status", "302"), JSON], "", "status 302"),
+        ("house/e", [OK, JSON], "<html>", "no JSON object"),
+        ("house/e", [(":status", "302"), JSON], "{}", "status 302"),
     ] {
-        let (exchange, _) = asking(spec, &json!({"model": "other/embed", "input": "a"}));
-        let (mut attempt, _) = attempt(&exchange, 1, "other");
+        let (exchange, _) = asking(&json!({"model": model, "input": "a"}));
+        let (mut attempt, _) = attempt(&exchange, 1, model.split('/').next().unwrap());
         let (status, error) = answered(&mut attempt, &head, body);
         assert_eq!(status.as_deref(), Some("502"), "{body}");
         assert!(error["error"]["message"].as_str().unwrap().contains(want), "{error}");
     }
     // What was compressed unasked is for a client of the same format to read.
-    let (exchange, _) = asking(compatible(), &json!({"model": "other/embed", "input": "a"}));
-    let (mut attempt, _) = attempt(&exchange, 1, "other");
+    let (exchange, _) = asking(&json!({"model": "house/e", "input": "a"}));
+    let (mut attempt, _) = attempt(&exchange, 1, "house");
     assert_eq!(answered(&mut attempt, &[OK, ("content-encoding", "gzip")], "\u{1f}"), (None, Value::Null));
 }

@@ -148,7 +148,12 @@ fn usage_is_read_in_every_shape_that_has_tokens() {
         (
             json!({"created": 1, "data": [], "usage": {"total_tokens": 100, "input_tokens": 50, "output_tokens": 50,
                 "input_tokens_details": {"text_tokens": 10, "image_tokens": 40}}}),
-            Usage { input: Some(Tokens(50)), output: Some(Tokens(50)), ..Usage::default() },
+            Usage {
+                input: Some(Tokens(50)),
+                image_input: Some(Tokens(40)),
+                output: Some(Tokens(50)),
+                ..Usage::default()
+            },
         ),
         (
             json!({"text": "x", "usage": {"type": "tokens", "input_tokens": 14, "output_tokens": 45, "total_tokens": 59,

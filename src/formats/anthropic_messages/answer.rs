@@ -1,6 +1,7 @@
 //! Whole answers, and what both whole and streamed answers say: usage, stop reasons.
 
 use super::blocks::{self, Object};
+use super::{citations, signed};
 use crate::formats::Incoming;
 use crate::formats::canonical::{Answer, ApiError, Choice, Part, StopReason};
 use crate::formats::{Format, canonical};
@@ -96,10 +97,20 @@ pub(super) fn write_usage(usage: &Usage) -> Value {
     if let Some(reasoning) = usage.reasoning {
         out.insert("output_tokens_details".to_owned(), json!({"thinking_tokens": reasoning}));
     }
-    if let Some(tier) = &usage.service_tier {
-        out.insert("service_tier".to_owned(), json!(if tier == "default" { "standard" } else { tier }));
+    if let Some(tier) = usage.service_tier.as_deref().and_then(service_tier) {
+        out.insert("service_tier".to_owned(), json!(tier));
     }
     Value::Object(out)
+}
+
+/// This format's word for the tier that served a request. Clients know three.
+fn service_tier(word: &str) -> Option<&'static str> {
+    match word {
+        "standard" | "default" | "auto" | "on_demand" => Some("standard"),
+        "priority" => Some("priority"),
+        "batch" => Some("batch"),
+        _ => None,
+    }
 }
 
 /// What a `stop_reason` means.
@@ -148,8 +159,10 @@ pub(super) fn read(body: &[u8]) -> Result<Answer, ApiError> {
         Some(Value::String(text)) => Some(text),
         _ => None,
     };
+    let mut parts = parts.map_err(|error| unusable(&error.to_string()))?;
+    citations::place(&mut parts);
     let choice = Choice {
-        parts: parts.map_err(|error| unusable(&error.to_string()))?,
+        parts,
         stop: word("stop_reason").as_deref().map(read_stop),
         stop_sequence: word("stop_sequence"),
         logprobs: None,
@@ -170,7 +183,7 @@ pub(super) fn write(answer: &Answer, incoming: &Incoming<'_>) -> Vec<u8> {
     let calls = choice.parts.iter().any(|part| matches!(part, Part::ToolCall(_)));
     let refuses = choice.parts.iter().any(|part| matches!(part, Part::Refusal(_)));
     let mut body = head(answer.id.as_deref(), answer.model.as_deref(), incoming);
-    body.insert("content".to_owned(), choice.parts.iter().filter_map(write_part).collect());
+    body.insert("content".to_owned(), choice.parts.iter().flat_map(write_part).collect());
     body.insert("stop_reason".to_owned(), json!(write_stop(choice.stop.as_ref(), calls, refuses)));
     body.insert("stop_sequence".to_owned(), json!(choice.stop_sequence));
     // The format wants a number: what the gateway counted, where the provider said none.
@@ -197,12 +210,23 @@ pub(super) fn head(id: Option<&str>, model: Option<&str>, incoming: &Incoming<'_
     head
 }
 
-fn write_part(part: &Part) -> Option<Value> {
-    match part {
+/// The blocks of a part; none where it is empty or has no place here.
+fn write_part(part: &Part) -> Vec<Value> {
+    let block = match part {
         Part::Text { text, .. } | Part::Refusal(text) if text.is_empty() => None,
-        Part::Text { text, .. } | Part::Refusal(text) => Some(json!({"type": "text", "text": text})),
+        Part::Text { text, citations, .. } => {
+            let mut block = json!({"type": "text", "text": text});
+            let cited: Vec<Value> = citations.iter().filter_map(citations::write).collect();
+            if let Some(block) = block.as_object_mut().filter(|_| !cited.is_empty()) {
+                block.insert("citations".to_owned(), cited.into());
+            }
+            Some(block)
+        }
+        // What was said aloud, in words.
+        Part::Refusal(text) | Part::Audio { transcript: Some(text), .. } => Some(json!({"type": "text", "text": text})),
         Part::ToolCall(call) => {
-            Some(json!({"type": "tool_use", "id": call.id, "name": call.name, "input": input(call)}))
+            let use_ = json!({"type": "tool_use", "id": call.id, "name": call.name, "input": input(call)});
+            return signed::block(call).into_iter().chain([use_]).collect();
         }
         Part::Thinking { text, signature } => {
             let signature = signature.as_deref().unwrap_or_default();
@@ -215,7 +239,8 @@ fn write_part(part: &Part) -> Option<Value> {
         | Part::Image { .. }
         | Part::Document { .. }
         | Part::ToolResult { .. } => None,
-    }
+    };
+    block.into_iter().collect()
 }
 
 /// The `input` of a call. It must be an object for clients to parse it, but a model may write what is none, or not even

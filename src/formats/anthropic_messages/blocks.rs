@@ -1,5 +1,6 @@
 //! Content blocks as they are read, in requests and answers alike, and the small readers of JSON that requests share.
 
+use super::citations;
 use crate::formats::canonical::{Part, Source, ToolCall};
 use crate::formats::{Format, RequestError, kind_of};
 use serde_json::{Map, Value};
@@ -63,7 +64,7 @@ pub(super) fn read_block(value: &Value, at: &str) -> Result<Part, RequestError> 
     let cache = given(block, "cache_control").cloned();
     let unknown = || Part::Unknown { format: Format::AnthropicMessages, value: value.clone() };
     Ok(match text(block, at, "type")? {
-        "text" => Part::Text { text: text(block, at, "text")?.to_owned(), cache, citations: Vec::new() },
+        "text" => Part::Text { text: text(block, at, "text")?.to_owned(), cache, citations: citations::read(block) },
         "image" => match read_source(block, at)? {
             Some(source) => Part::Image { source, detail: None, cache },
             None => unknown(),

@@ -31,8 +31,9 @@ pub(super) fn write(draft: &mut Draft<'_>, conversation: &Conversation) -> Resul
     if !stop.is_empty() {
         draft.set("stop_sequences", stop);
     }
-    if let Some(user) = &request.user {
-        draft.set_in("metadata", "user_id", user.as_str());
+    let safety_id = request.extra.get("safety_identifier").and_then(Value::as_str).filter(|_| !draft.native);
+    if let Some(user) = request.user.as_deref().or(safety_id) {
+        draft.set_in("metadata", "user_id", user);
     }
     if request.stream {
         draft.set("stream", true);
@@ -44,6 +45,8 @@ pub(super) fn write(draft: &mut Draft<'_>, conversation: &Conversation) -> Resul
 /// steer are noted; those that say what holds anyway are passed over.
 fn check_extra(draft: &mut Draft<'_>) -> Result<(), RequestError> {
     let request = draft.request;
+    request.refuse_server_state()?;
+    request.unplaced_names().for_each(|name| draft.note(name));
     for (name, value) in &request.extra {
         let refuse = |what: &str| Err(RequestError::new(name, format!("{what}; leave it out, or name another model")));
         let zero = value.as_f64() == Some(0.0);
@@ -61,12 +64,19 @@ fn check_extra(draft: &mut Draft<'_>) -> Result<(), RequestError> {
             }
             "audio" => return refuse("this provider answers with text only"),
             "functions" | "function_call" => return refuse("this provider knows `tools` only"),
+            "tool_choice" if allowed(value).is_some() => {}
             "tool_choice" => return refuse("this provider chooses among all tools, or must call one or none"),
             "response_format" => return refuse("this provider's output follows a JSON Schema or nothing"),
             // Said again in the canonical form.
             "thinking" | "reasoning" | "enable_thinking" if request.reasoning.is_some() => {}
             "web_search_options" => return refuse("this provider's web search is asked for in another way"),
             "top_logprobs" | "logit_bias" | "modalities" | "stream_options" => {}
+            // The end user's name, which has a place here.
+            "safety_identifier" if value.is_string() && request.user.is_none() => {}
+            // What is asked for here without a word: the account's priority capacity, where it has any.
+            "service_tier" if value == "auto" || value == "priority" => {}
+            "service_tier" if value == "default" => draft.set("service_tier", "standard_only"),
+            "truncation" if value == "disabled" => {}
             "frequency_penalty" | "presence_penalty" if zero => {}
             _ => draft.note(name),
         }
@@ -268,11 +278,28 @@ fn close_objects(schema: &mut Value) {
     }
 }
 
+/// The names in a `tool_choice` of OpenAI's type `allowed_tools`, and whether one of them must be called
+/// (<https://platform.openai.com/docs/guides/function-calling>, 2026-11-21).
+fn allowed(choice: &Value) -> Option<(Vec<&str>, bool)> {
+    if choice.get("type")? != "allowed_tools" {
+        return None;
+    }
+    // Responses has no inner object.
+    let inner = choice.get("allowed_tools").unwrap_or(choice);
+    let names = inner.get("tools")?.as_array()?.iter();
+    let names = names.map(|tool| tool.get("function").unwrap_or(tool).get("name")?.as_str());
+    Some((names.collect::<Option<Vec<&str>>>()?, inner.get("mode").is_some_and(|mode| mode == "required")))
+}
+
 fn write_tools(draft: &mut Draft<'_>) -> Result<(), RequestError> {
     let request = draft.request;
+    // To allow some of the tools is to give only those.
+    let allowed = request.extra.get("tool_choice").filter(|_| !draft.native).and_then(allowed);
     let mut tools = Vec::with_capacity(request.tools.len());
     for (i, tool) in request.tools.iter().enumerate() {
-        tools.push(write_tool(draft, tool, i)?);
+        if allowed.as_ref().is_none_or(|(names, _)| names.contains(&tool.name.as_str())) {
+            tools.push(write_tool(draft, tool, i)?);
+        }
     }
     if tools.is_empty() {
         return Ok(());
@@ -280,6 +307,7 @@ fn write_tools(draft: &mut Draft<'_>) -> Result<(), RequestError> {
     draft.set("tools", tools);
     let serial = request.parallel_tool_calls.map(|parallel| !parallel);
     let mut choice = match &request.tool_choice {
+        None if allowed.is_some_and(|(_, must)| must) => json!({"type": "any"}),
         None if serial == Some(true) => json!({"type": "auto"}),
         None => return Ok(()),
         Some(ToolChoice::Auto) => json!({"type": "auto"}),
@@ -330,6 +358,9 @@ fn write_tool(draft: &mut Draft<'_>, tool: &Tool, i: usize) -> Result<Value, Req
     }
     if let Some(cache) = &tool.cache {
         out.insert("cache_control".to_owned(), cache.clone());
+    }
+    if draft.native {
+        draft.restore(&format!("tools[{i}]"), &mut out);
     }
     Ok(Value::Object(out))
 }

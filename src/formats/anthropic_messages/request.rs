@@ -1,6 +1,7 @@
 //! Reads requests.
 
 use super::blocks::{given, join, missing, object, optional_text, read_content, text, wrong};
+use super::signed;
 use crate::formats::canonical::{ChatRequest, Message, Reasoning, ResponseFormat, Role, Tool, ToolChoice};
 use crate::formats::{Format, RequestError};
 use serde_json::{Map, Number, Value};
@@ -21,15 +22,16 @@ pub(super) fn read(body: &Value, with_max_tokens: bool) -> Result<ChatRequest, R
     if let Some(system) = given(members, "system") {
         let parts = read_content(system, "system")?;
         request.messages.push(Message { role: Role::System, name: None, parts });
+        keep_unplaced_of(system, "system", &mut request.unplaced);
     }
-    read_messages(given(members, "messages").ok_or_else(|| missing("messages"))?, &mut request.messages)?;
+    read_messages(given(members, "messages").ok_or_else(|| missing("messages"))?, &mut request)?;
     for (name, value) in members {
         read_parameter(&mut request, name, value)?;
     }
     Ok(request)
 }
 
-fn read_messages(value: &Value, out: &mut Vec<Message>) -> Result<(), RequestError> {
+fn read_messages(value: &Value, request: &mut ChatRequest) -> Result<(), RequestError> {
     let messages = value.as_array().ok_or_else(|| wrong("messages", "an array", value))?;
     if messages.is_empty() {
         return Err(RequestError::new("messages", "at least one message is required"));
@@ -47,10 +49,49 @@ fn read_messages(value: &Value, out: &mut Vec<Message>) -> Result<(), RequestErr
             }
         };
         let at = join(&at, "content");
-        let parts = read_content(message.get("content").ok_or_else(|| missing(at.as_str()))?, &at)?;
-        out.push(Message { role, name: None, parts });
+        let content = message.get("content").ok_or_else(|| missing(at.as_str()))?;
+        let mut parts = read_content(content, &at)?;
+        keep_unplaced_of(content, &at, &mut request.unplaced);
+        if role == Role::Assistant {
+            signed::restore(&mut parts);
+        }
+        request.messages.push(Message { role, name: None, parts });
     }
     Ok(())
+}
+
+/// Keeps what blocks say beyond the canonical form's fields.
+fn keep_unplaced_of(content: &Value, at: &str, unplaced: &mut Map<String, Value>) {
+    for (i, block) in content.as_array().into_iter().flatten().enumerate() {
+        let (at, mark) = (format!("{at}[{i}]"), "cache_control");
+        let known: &[&str] = match block.get("type").and_then(Value::as_str) {
+            Some("text") => &["type", mark, "text", "citations"],
+            Some("image") => &["type", mark, "source"],
+            Some("document") => &["type", mark, "source", "title"],
+            Some("tool_use") => &["type", mark, "id", "name", "input"],
+            Some("tool_result") => &["type", mark, "tool_use_id", "content", "is_error"],
+            // Kept whole, or with nothing but what is known.
+            _ => continue,
+        };
+        keep_unplaced(block, &at, known, unplaced);
+        if let Some(content) = block.get("content") {
+            keep_unplaced_of(content, &join(&at, "content"), unplaced);
+        }
+    }
+}
+
+/// Keeps the members that are not known, but for those that say what holds anyway.
+fn keep_unplaced(holder: &Value, at: &str, known: &[&str], unplaced: &mut Map<String, Value>) {
+    for (name, value) in holder.as_object().into_iter().flatten() {
+        let usual = match name.as_str() {
+            "citations" => value.get("enabled") == Some(&Value::Bool(false)),
+            "caller" => value.get("type").is_some_and(|kind| kind == "direct"),
+            _ => matches!(value, Value::Null | Value::Bool(false)),
+        };
+        if !usual && !known.contains(&name.as_str()) {
+            unplaced.insert(join(at, name), value.clone());
+        }
+    }
 }
 
 /// One top-level member. Known ones that are null count as absent; unknown ones are kept as they are.
@@ -68,7 +109,15 @@ fn read_parameter(request: &mut ChatRequest, name: &str, value: &Value) -> Resul
         }
         "stop_sequences" => request.stop = read_stop(value)?,
         "stream" => request.stream = value.as_bool().ok_or_else(|| wrong(name, "a boolean", value))?,
-        "tools" => request.tools = read_tools(value)?,
+        "tools" => {
+            request.tools = read_tools(value)?;
+            for (i, (tool, read)) in value.as_array().into_iter().flatten().zip(&request.tools).enumerate() {
+                if read.builtin.is_none() {
+                    let known = ["type", "name", "description", "input_schema", "strict", "cache_control"];
+                    keep_unplaced(tool, &format!("tools[{i}]"), &known, &mut request.unplaced);
+                }
+            }
+        }
         "tool_choice" => read_tool_choice(request, value)?,
         "metadata" => {
             let metadata = object(value, name)?;

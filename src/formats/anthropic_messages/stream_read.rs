@@ -1,8 +1,8 @@
 //! Reads streams (<https://docs.anthropic.com/en/docs/build-with-claude/streaming>, 2026-11-21).
 
 use super::answer::{Counts, read_stop};
-use super::error;
-use crate::formats::canonical::{ApiError, StopReason, StreamEvent};
+use super::{citations, error};
+use crate::formats::canonical::{ApiError, Citation, StopReason, StreamEvent};
 use crate::formats::{ReadStream, sse};
 use crate::usage::Usage;
 use serde_json::Value;
@@ -19,6 +19,12 @@ pub struct StreamReader {
     calls: BTreeMap<u64, Call>,
     /// How many tool calls have begun.
     begun: u64,
+    /// How many characters of text have come.
+    characters: u64,
+    /// How many had when the text block at hand began.
+    block_from: u64,
+    /// What the text block at hand rests on: which passage that is shows at its end.
+    cited: Vec<Citation>,
 }
 
 /// A tool call whose block is open.
@@ -52,6 +58,7 @@ impl ReadStream for StreamReader {
             "content_block_start" => self.block_start(&data, out),
             "content_block_delta" => self.block_delta(&data, out),
             "content_block_stop" => {
+                self.cite(out);
                 if let Some(call) = data.get("index").and_then(Value::as_u64).and_then(|i| self.calls.remove(&i)) {
                     end_call(&call, out);
                 }
@@ -120,6 +127,7 @@ impl StreamReader {
     }
 
     fn finish_choice(&mut self, stop: StopReason, stop_sequence: Option<String>, out: &mut Vec<StreamEvent>) {
+        self.cite(out);
         for call in std::mem::take(&mut self.calls).into_values() {
             end_call(&call, out);
         }
@@ -132,7 +140,13 @@ impl StreamReader {
         let block = data.get("content_block").unwrap_or(&Value::Null);
         let word = |name: &str| block.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         match block.get("type").and_then(Value::as_str) {
-            Some("text") => push_text(word("text"), out),
+            Some("text") => {
+                self.cite(out);
+                self.block_from = self.characters;
+                self.push_text(word("text"), out);
+                let listed = block.get("citations").and_then(Value::as_array).into_iter().flatten();
+                self.cited.extend(listed.filter_map(citations::read_citation));
+            }
             Some("thinking") => {
                 push_thinking(word("thinking"), out);
                 push_signature(word("signature"), out);
@@ -163,7 +177,10 @@ impl StreamReader {
         let delta = data.get("delta").unwrap_or(&Value::Null);
         let word = |name: &str| delta.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         match delta.get("type").and_then(Value::as_str) {
-            Some("text_delta") => push_text(word("text"), out),
+            Some("text_delta") => self.push_text(word("text"), out),
+            Some("citations_delta") => {
+                self.cited.extend(delta.get("citation").and_then(citations::read_citation));
+            }
             Some("thinking_delta") => push_thinking(word("thinking"), out),
             Some("signature_delta") => push_signature(word("signature"), out),
             Some("input_json_delta") => {
@@ -176,6 +193,20 @@ impl StreamReader {
             }
             _ => {}
         }
+    }
+
+    fn push_text(&mut self, text: String, out: &mut Vec<StreamEvent>) {
+        if !text.is_empty() {
+            self.characters = self.characters.saturating_add(citations::length(&text));
+            out.push(StreamEvent::Text { choice: 0, text });
+        }
+    }
+
+    /// Says what the text block at hand rests on.
+    fn cite(&mut self, out: &mut Vec<StreamEvent>) {
+        let span = Some((self.block_from, self.characters));
+        let cited = self.cited.drain(..).map(|citation| Citation { span, ..citation });
+        out.extend(cited.map(|citation| StreamEvent::Citation { choice: 0, citation }));
     }
 
     fn message_delta(&mut self, data: &Value, out: &mut Vec<StreamEvent>) {
@@ -197,12 +228,6 @@ fn end_call(call: &Call, out: &mut Vec<StreamEvent>) {
     if !call.pieces {
         let json = call.input.as_ref().map_or_else(|| "{}".to_owned(), Value::to_string);
         out.push(StreamEvent::ToolArguments { choice: 0, index: call.index, json });
-    }
-}
-
-fn push_text(text: String, out: &mut Vec<StreamEvent>) {
-    if !text.is_empty() {
-        out.push(StreamEvent::Text { choice: 0, text });
     }
 }
 

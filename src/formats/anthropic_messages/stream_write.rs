@@ -4,8 +4,8 @@
 //! a queue: the first is open and its pieces pass through, those behind it wait until it is complete.
 
 use super::answer::{head, write_stop, write_usage};
-use super::error;
-use crate::formats::canonical::{StopReason, StreamEvent};
+use super::{citations, error, signed};
+use crate::formats::canonical::{Citation, StopReason, StreamEvent};
 use crate::formats::{Incoming, WriteStream};
 use crate::usage::{Tokens, Usage};
 use serde_json::{Value, json};
@@ -97,8 +97,13 @@ impl WriteStream for StreamWriter {
                 self.queue.push_back(Block::new(Kind::Redacted, start));
                 self.advance(out);
             }
-            StreamEvent::ToolStart { choice: 0, index, id, name, .. } => {
+            StreamEvent::Citation { choice: 0, citation } => self.citation(citation, out),
+            StreamEvent::ToolStart { choice: 0, index, id, name, signature } => {
                 self.calls = true;
+                if let Some(carrier) = signed::carrier(id, signature.as_deref()) {
+                    self.seal();
+                    self.thinking(json!({"type": "signature_delta", "signature": carrier}), true, out);
+                }
                 let start = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
                 self.queue.push_back(Block::new(Kind::Tool(*index, Json::default()), start));
                 self.advance(out);
@@ -110,7 +115,9 @@ impl WriteStream for StreamWriter {
             }
             // Usage may come before or after the end of the choice, so it is told at the very end.
             StreamEvent::Usage(usage) => self.usage.merge(usage),
-            StreamEvent::Ping => emit("ping", json!({}), out),
+            // Clients take `message_start` for the first event; before it a comment keeps the connection.
+            StreamEvent::Ping if self.started => emit("ping", json!({}), out),
+            StreamEvent::Ping => out.extend_from_slice(b": ping\n\n"),
             StreamEvent::Error(cause) => {
                 // What was said before still counts, also where it waits behind a call that never became whole.
                 while self.queue.len() > 1 {
@@ -130,7 +137,7 @@ impl WriteStream for StreamWriter {
                 emit("message_stop", json!({}), out);
                 self.done = true;
             }
-            // This format has one choice.
+            // This format has one choice and no probabilities.
             StreamEvent::Text { .. }
             | StreamEvent::Refusal { .. }
             | StreamEvent::Thinking { .. }
@@ -175,11 +182,29 @@ impl StreamWriter {
     }
 
     fn text(&mut self, text: &str, out: &mut Vec<u8>) {
-        if !matches!(self.queue.back(), Some(Block { kind: Kind::Text, .. })) {
+        if !matches!(self.queue.back(), Some(Block { kind: Kind::Text, sealed: false, .. })) {
             self.queue.push_back(Block::new(Kind::Text, json!({"type": "text", "text": ""})));
         }
         if let Some(block) = self.queue.back_mut() {
             block.deltas.push(json!({"type": "text_delta", "text": text}));
+        }
+        self.advance(out);
+    }
+
+    /// Nothing is added to the last block any more.
+    fn seal(&mut self) {
+        if let Some(block) = self.queue.back_mut() {
+            block.sealed = true;
+        }
+    }
+
+    /// A citation goes to the text before it, and text after it to a block of its own: here a citation is of all that its
+    /// block says.
+    fn citation(&mut self, citation: &Citation, out: &mut Vec<u8>) {
+        let text = self.queue.iter_mut().rfind(|block| matches!(block.kind, Kind::Text));
+        if let (Some(block), Some(citation)) = (text, citations::write(citation)) {
+            block.deltas.push(json!({"type": "citations_delta", "citation": citation}));
+            block.sealed = true;
         }
         self.advance(out);
     }

@@ -1,8 +1,10 @@
 //! Writes the conversation: who may speak when, and what each block looks like.
 
 use super::blocks::Object;
+use super::citations;
 use super::write::Draft;
 use crate::formats::canonical::{Message, Part, Role, Source, ToolCall};
+use crate::formats::signature::{self, Vendor};
 use crate::formats::{Format, RequestError};
 use base64::Engine;
 use serde_json::{Value, json};
@@ -23,13 +25,19 @@ struct Turn {
 pub(super) fn write(draft: &mut Draft<'_>) -> Result<Conversation, RequestError> {
     let mut conversation = Conversation::default();
     let request = draft.request;
+    let offset = usize::from(draft.native && request.messages.first().is_some_and(|first| first.role == Role::System));
     // How many of the system blocks stand after every other turn.
     let mut trailing: usize = 0;
     for (i, message) in request.messages.iter().enumerate() {
         if message.name.is_some() {
             draft.note("name");
         }
-        let blocks = write_message(draft, message, i)?;
+        // The paths of a request of this format: its `system` is no message.
+        let place = match i.checked_sub(offset) {
+            Some(i) => format!("messages[{i}].content"),
+            None => "system".to_owned(),
+        };
+        let blocks = write_message(draft, message, &place)?;
         match message.role {
             // Newer models take system turns between others; only who speaks this format can know whether one does.
             Role::System | Role::Developer if !draft.native || conversation.turns.is_empty() => {
@@ -136,29 +144,45 @@ fn is(block: &Value, kind: &str) -> bool {
     block.get("type").is_some_and(|value| value == kind)
 }
 
-fn write_message(draft: &mut Draft<'_>, message: &Message, i: usize) -> Result<Vec<Value>, RequestError> {
+fn write_message(draft: &mut Draft<'_>, message: &Message, place: &str) -> Result<Vec<Value>, RequestError> {
     let instructions = matches!(message.role, Role::System | Role::Developer);
     let mut blocks = Vec::with_capacity(message.parts.len());
     for (j, part) in message.parts.iter().enumerate() {
-        let at = || format!("messages[{i}].content[{j}]");
-        if instructions && !draft.native && !matches!(part, Part::Text { .. } | Part::Refusal(_)) {
-            return Err(RequestError::new(at(), "instructions can only be text for this provider; send text"));
-        }
-        let at: &dyn Fn() -> String = match part {
-            Part::ToolCall(_) => &|| format!("messages[{i}].tool_calls"),
-            _ => &at,
+        let at = match part {
+            Part::ToolCall(_) if !draft.native => place.replace(".content", ".tool_calls"),
+            _ => format!("{place}[{j}]"),
         };
-        blocks.extend(write_part(draft, part, at)?);
+        if instructions && !draft.native && !matches!(part, Part::Text { .. } | Part::Refusal(_)) {
+            return Err(RequestError::new(at, "instructions can only be text for this provider; send text"));
+        }
+        blocks.extend(write_block(draft, part, &at)?);
     }
     Ok(blocks)
 }
 
-/// One block; `None` where the part is blank or has no place here.
+/// One block with all that the client said of it; `None` where the part is blank or has no place here.
+fn write_block(draft: &mut Draft<'_>, part: &Part, at: &str) -> Result<Option<Value>, RequestError> {
+    let mut block = write_part(draft, part, &|| at.to_owned())?;
+    if let Some(Value::Object(block)) = block.as_mut().filter(|_| draft.native) {
+        draft.restore(at, block);
+    }
+    Ok(block)
+}
+
+/// The block of a part.
 fn write_part(draft: &mut Draft<'_>, part: &Part, at: &dyn Fn() -> String) -> Result<Option<Value>, RequestError> {
     Ok(match part {
         // Blank text is refused.
         Part::Text { text, .. } | Part::Refusal(text) if text.trim().is_empty() => None,
-        Part::Text { text, cache, .. } => Some(with_cache(json!({"type": "text", "text": text}), cache.as_ref())),
+        Part::Text { text, cache, citations } => {
+            let mut block = json!({"type": "text", "text": text});
+            let cited: Vec<Value> = citations.iter().filter_map(citations::write_back).collect();
+            if cited.len() < citations.len() {
+                draft.note("citations");
+            }
+            put(&mut block, "citations", (!cited.is_empty()).then(|| cited.into()));
+            Some(with_cache(block, cache.as_ref()))
+        }
         Part::Refusal(text) => Some(json!({"type": "text", "text": text})),
         Part::Image { source, detail, cache } => {
             if detail.as_ref().is_some_and(|detail| detail != "auto") {
@@ -176,21 +200,33 @@ fn write_part(draft: &mut Draft<'_>, part: &Part, at: &dyn Fn() -> String) -> Re
         Part::Audio { .. } => {
             return Err(RequestError::new(at(), "this provider takes no audio; send text, or name another model"));
         }
-        Part::ToolCall(call) => Some(write_call(call, at)?),
+        Part::ToolCall(call) => {
+            if call.signature.is_some() {
+                draft.note("thinking");
+            }
+            Some(write_call(call, at)?)
+        }
         Part::ToolResult { id, parts, is_error, cache } => {
             let mut block = json!({"type": "tool_result", "tool_use_id": clean_id(id)});
             put(&mut block, "content", write_result(draft, parts, at)?);
             put(&mut block, "is_error", is_error.then_some(Value::Bool(true)));
             Some(with_cache(block, cache.as_ref()))
         }
-        Part::Thinking { text, signature: Some(signature) } => {
-            Some(json!({"type": "thinking", "thinking": text, "signature": signature}))
+        // Anthropic takes its own reasoning only.
+        Part::Thinking { text, signature } => {
+            let own = signature.as_deref().and_then(|signature| signature::by(Vendor::Anthropic, signature));
+            if own.is_none() {
+                draft.note("thinking");
+            }
+            own.map(|own| json!({"type": "thinking", "thinking": text, "signature": own}))
         }
-        Part::Thinking { signature: None, .. } => {
-            draft.note("thinking");
-            None
+        Part::RedactedThinking { data } => {
+            let own = signature::by(Vendor::Anthropic, data);
+            if own.is_none() {
+                draft.note("thinking");
+            }
+            own.map(|own| json!({"type": "redacted_thinking", "data": own}))
         }
-        Part::RedactedThinking { data } => Some(json!({"type": "redacted_thinking", "data": data})),
         Part::Unknown { format: Format::AnthropicMessages, value } => Some(value.clone()),
         Part::Unknown { value, .. } => {
             let kind = value.get("type").and_then(Value::as_str).unwrap_or("without a type");
@@ -222,11 +258,11 @@ fn write_call(call: &ToolCall, at: &dyn Fn() -> String) -> Result<Value, Request
 fn write_result(draft: &mut Draft<'_>, parts: &[Part], at: &dyn Fn() -> String) -> Result<Option<Value>, RequestError> {
     Ok(match parts {
         [] => None,
-        [Part::Text { text, cache: None, .. }] => Some(Value::String(text.clone())),
+        [Part::Text { text, cache: None, citations }] if citations.is_empty() => Some(Value::String(text.clone())),
         parts => {
             let mut blocks = Vec::with_capacity(parts.len());
-            for part in parts {
-                blocks.extend(write_part(draft, part, at)?);
+            for (i, part) in parts.iter().enumerate() {
+                blocks.extend(write_block(draft, part, &format!("{}.content[{i}]", at()))?);
             }
             Some(Value::Array(blocks))
         }

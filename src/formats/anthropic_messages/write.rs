@@ -33,6 +33,16 @@ impl Draft<'_> {
         }
     }
 
+    /// Puts back what the canonical form had no field for, at this path of a request of this format.
+    pub fn restore(&self, at: &str, holder: &mut Object) {
+        for (path, value) in &self.request.unplaced {
+            let name = path.strip_prefix(at).and_then(|rest| rest.strip_prefix('.'));
+            if let Some(name) = name.filter(|name| !name.contains(['.', '['])) {
+                holder.insert(name.to_owned(), value.clone());
+            }
+        }
+    }
+
     /// Sets a member of the body.
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
         self.body.insert(name.to_owned(), value.into());

@@ -15,8 +15,7 @@ pub fn read_request(body: &Value) -> Result<EmbeddingsRequest, RequestError> {
     let Value::Object(members) = body else {
         return Err(wrong("", body, "a JSON object with `model` and `input`"));
     };
-    let mut request = EmbeddingsRequest::default();
-    request.model = match members.get("model") {
+    let model = match members.get("model") {
         Some(Value::String(model)) if !model.is_empty() => model.clone(),
         Some(Value::String(_)) => {
             return Err(RequestError::new("model", "found an empty string, expected a model name"));
@@ -24,6 +23,7 @@ pub fn read_request(body: &Value) -> Result<EmbeddingsRequest, RequestError> {
         Some(other) => return Err(wrong("model", other, "a string, the model's name")),
         None => return Err(RequestError::new("model", "missing; expected a string, the model's name")),
     };
+    let mut request = EmbeddingsRequest { model, ..EmbeddingsRequest::default() };
     for (name, value) in members {
         match name.as_str() {
             "model" => {}

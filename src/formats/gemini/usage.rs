@@ -26,6 +26,7 @@ pub(super) fn read(usage: &Value) -> Usage {
         output: output.map(Tokens),
         reasoning: thoughts.map(Tokens),
         audio_input: audio(usage, "promptTokensDetails"),
+        image_input: None,
         audio_output: audio(usage, "candidatesTokensDetails"),
         service_tier: tier(usage),
         ..Usage::default()

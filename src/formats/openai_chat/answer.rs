@@ -4,9 +4,9 @@ use super::super::canonical::{Answer, ApiError, Choice, Part, StopReason, ToolCa
 use super::super::secrets::mask;
 use super::super::{Format, Incoming};
 use super::error::{body_error, cut};
-use super::parts::{read_content, reasoning};
+use super::parts::read_content;
 use super::usage::{read_body_usage, write_usage};
-use super::{arguments, audio, function_call, given, read_stop, text, write_stop};
+use super::{arguments, audio, citations, function_call, given, read_stop, reasoning, text, write_stop};
 use serde_json::{Map, Value, json};
 
 /// Top-level members with a field of their own, or that only their provider understands.
@@ -28,7 +28,13 @@ pub fn read_answer(body: &[u8]) -> Result<Answer, ApiError> {
         let found = cut(&mask(&value.to_string()));
         return Err(ApiError::new(502, format!("the provider's answer has no `choices`: {found}")));
     };
-    let choices = choices.iter().map(read_choice).collect::<Result<Vec<Choice>, ApiError>>()?;
+    let mut choices = choices.iter().map(read_choice).collect::<Result<Vec<Choice>, ApiError>>()?;
+    let pages = citations::pages(&value);
+    if let Some(first) = choices.first_mut().filter(|_| !pages.is_empty())
+        && !first.parts.iter().any(|part| matches!(part, Part::Text { citations, .. } if !citations.is_empty()))
+    {
+        citations::attach(&mut first.parts, pages);
+    }
     let extra: Map<String, Value> = value
         .as_object()
         .into_iter()
@@ -48,26 +54,22 @@ pub fn read_answer(body: &[u8]) -> Result<Answer, ApiError> {
 
 fn read_choice(choice: &Value) -> Result<Choice, ApiError> {
     let message = choice.get("message").unwrap_or(&Value::Null);
-    let mut parts = Vec::new();
-    if let Some(text) = reasoning(message) {
-        parts.push(Part::Thinking { text: text.to_owned(), signature: None });
-    }
+    let mut parts = reasoning::read(message);
     let content = read_content(message.get("content").unwrap_or(&Value::Null), "choices[].message.content")
         .map_err(|error| ApiError::new(502, format!("the provider's answer cannot be read: {error}")))?;
     parts.extend(content.into_iter().filter(|part| !matches!(part, Part::Text { text, .. } if text.is_empty())));
     if let Some(refusal) = text(message, "refusal") {
         parts.push(Part::Refusal(refusal.to_owned()));
     }
-    if let Some(audio) = audio(message) {
-        parts.push(Part::Unknown { format: Format::OpenAiChat, value: json!({"type": "audio", "audio": audio}) });
-    }
+    citations::attach(&mut parts, citations::read(message));
+    parts.extend(audio(message));
     let called = parts.len();
     let listed = message.get("tool_calls").and_then(Value::as_array).into_iter().flatten();
     for (i, call) in listed.enumerate() {
-        parts.push(read_call(call, i));
+        parts.push(read_call(call, message, i));
     }
     if let Some(call) = function_call(message) {
-        parts.push(read_call(&json!({"function": call}), 0));
+        parts.push(read_call(&json!({"function": call}), message, 0));
     }
     let calls = parts.len() > called;
     let mut stop = choice.get("finish_reason").and_then(Value::as_str).and_then(|word| read_stop(word, calls));
@@ -80,7 +82,7 @@ fn read_choice(choice: &Value) -> Result<Choice, ApiError> {
     Ok(Choice { parts, stop, stop_sequence, logprobs: given(choice, "logprobs").cloned() })
 }
 
-fn read_call(call: &Value, i: usize) -> Part {
+fn read_call(call: &Value, message: &Value, i: usize) -> Part {
     let Some(function) = call.get("function") else {
         return Part::Unknown { format: Format::OpenAiChat, value: call.clone() };
     };
@@ -89,7 +91,7 @@ fn read_call(call: &Value, i: usize) -> Part {
         name: text(function, "name").unwrap_or_default().to_owned(),
         arguments: arguments(function.get("arguments")),
         cache: None,
-        signature: None,
+        signature: reasoning::call_signature(call, message),
     })
 }
 
@@ -102,13 +104,24 @@ pub(super) fn answer_id(id: Option<&str>, incoming: &str) -> String {
     }
 }
 
+/// OpenAI's word for the tier that served a request, where it has one.
+pub(super) fn service_tier(word: &str) -> Option<&str> {
+    match word {
+        "standard" => Some("default"),
+        "auto" | "default" | "flex" | "scale" | "priority" => Some(word),
+        _ => None,
+    }
+}
+
 /// Writes a whole answer.
 pub fn write_answer(answer: &Answer, incoming: &Incoming<'_>) -> Vec<u8> {
-    let choices: Vec<Value> = answer.choices.iter().enumerate().map(|(i, choice)| write_choice(choice, i)).collect();
+    let created = answer.created.unwrap_or(incoming.created);
+    let choices: Vec<Value> =
+        answer.choices.iter().enumerate().map(|(i, choice)| write_choice(choice, i, created)).collect();
     let mut body = json!({
         "id": answer_id(answer.id.as_deref(), incoming.id),
         "object": "chat.completion",
-        "created": answer.created.unwrap_or(incoming.created),
+        "created": created,
         "model": answer.model.as_deref().unwrap_or(incoming.model),
         "choices": choices,
     });
@@ -121,40 +134,51 @@ pub fn write_answer(answer: &Answer, incoming: &Incoming<'_>) -> Vec<u8> {
                 body.insert((*name).to_owned(), value.clone());
             }
         }
+        if let Some(tier) = answer.usage.service_tier.as_deref().and_then(service_tier) {
+            body.entry("service_tier").or_insert_with(|| tier.into());
+        }
     }
     body.to_string().into_bytes()
 }
 
-fn write_choice(choice: &Choice, i: usize) -> Value {
+fn write_choice(choice: &Choice, i: usize, created: u64) -> Value {
     let mut content = String::new();
-    let mut thinking = String::new();
     let mut refusal = String::new();
     let mut calls = Vec::new();
-    let mut audio = None;
+    let mut annotations = Vec::new();
+    let mut spoken = None;
     for part in &choice.parts {
         match part {
-            Part::Text { text, .. } => content.push_str(text),
-            Part::Thinking { text, .. } => thinking.push_str(text),
+            Part::Text { text, citations, .. } => {
+                let start = citations::length(&content);
+                content.push_str(text);
+                let extent = (start, start.saturating_add(citations::length(text)));
+                annotations.extend(citations.iter().filter_map(|citation| citations::write(citation, extent)));
+            }
             Part::Refusal(text) => refusal.push_str(text),
-            Part::ToolCall(call) => calls.push(json!({
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            })),
+            Part::ToolCall(call) => calls.push(reasoning::write_call(call, true)),
+            Part::Audio { data, transcript, id, .. } => {
+                // Sound that no server keeps cannot be referred to later: it has expired as it comes.
+                spoken = Some(json!({
+                    "id": id.as_deref().unwrap_or_default(),
+                    "data": data,
+                    "transcript": transcript.as_deref().unwrap_or_default(),
+                    "expires_at": created,
+                }));
+            }
             Part::Unknown { format: Format::OpenAiChat, value } if value.get("id").is_some() => {
                 calls.push(value.clone());
             }
-            Part::Unknown { format: Format::OpenAiChat, value } => audio = given(value, "audio").cloned().or(audio),
-            // Nothing that a client of this format has a place for.
-            Part::Unknown { .. }
-            | Part::Audio { .. }
+            // Reasoning stands beside the content; of the rest nothing has a place in this format.
+            Part::Thinking { .. }
+            | Part::RedactedThinking { .. }
+            | Part::Unknown { .. }
             | Part::Image { .. }
             | Part::Document { .. }
-            | Part::ToolResult { .. }
-            | Part::RedactedThinking { .. } => {}
+            | Part::ToolResult { .. } => {}
         }
     }
-    let silent = content.is_empty() && (!calls.is_empty() || !refusal.is_empty() || audio.is_some());
+    let silent = content.is_empty() && (!calls.is_empty() || !refusal.is_empty() || spoken.is_some());
     let finish = write_stop(choice.stop.as_ref(), !calls.is_empty());
     let or_null = |text: String| if text.is_empty() { Value::Null } else { text.into() };
     let mut message = json!({
@@ -163,14 +187,15 @@ fn write_choice(choice: &Choice, i: usize) -> Value {
         "refusal": or_null(refusal),
     });
     if let Some(message) = message.as_object_mut() {
-        if !thinking.is_empty() {
-            message.insert("reasoning_content".to_owned(), thinking.into());
+        reasoning::write(&choice.parts, message);
+        if !annotations.is_empty() {
+            message.insert("annotations".to_owned(), annotations.into());
         }
         if !calls.is_empty() {
             message.insert("tool_calls".to_owned(), calls.into());
         }
-        if let Some(audio) = audio {
-            message.insert("audio".to_owned(), audio);
+        if let Some(spoken) = spoken {
+            message.insert("audio".to_owned(), spoken);
         }
     }
     json!({"index": i, "message": message, "logprobs": choice.logprobs, "finish_reason": finish})

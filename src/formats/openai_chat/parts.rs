@@ -32,7 +32,7 @@ fn read_part(part: &Value, at: &str) -> Result<Part, RequestError> {
     let Some(kind) = part.get("type").and_then(Value::as_str) else {
         return Err(RequestError::new(format!("{at}.type"), "missing; expected a string such as `text`"));
     };
-    let cache = given(part, "cache_control").cloned();
+    let cache = cache_mark(part);
     let string = |name: &str| match part.get(name) {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(other) => {
@@ -73,30 +73,27 @@ fn read_part(part: &Value, at: &str) -> Result<Part, RequestError> {
             };
             Part::Document { source, name, cache }
         }
-        "thinking" => match thinking_text(part) {
-            Some(text) => Part::Thinking { text, signature: None },
+        "input_audio" => {
+            let sound = part.get("input_audio").unwrap_or(&Value::Null);
+            let (Some(data), Some(format)) = (text(sound, "data"), text(sound, "format")) else {
+                let param = format!("{at}.input_audio");
+                return Err(RequestError::new(param, "expected an object with strings `data` (base64) and `format`"));
+            };
+            Part::Audio { format: format.to_owned(), data: data.to_owned(), transcript: None, id: None }
+        }
+        "thinking" | "redacted_thinking" => match super::reasoning::read_block(part) {
+            Some(thinking) => thinking,
             None => Part::Unknown { format: Format::OpenAiChat, value: part.clone() },
         },
         _ => Part::Unknown { format: Format::OpenAiChat, value: part.clone() },
     })
 }
 
-/// The text of Mistral's `{"type": "thinking", "thinking": [{"type": "text", "text": …}]}`
-/// (<https://docs.mistral.ai/capabilities/reasoning/>, 2026-11-21).
-pub(super) fn thinking_text(part: &Value) -> Option<String> {
-    match part.get("thinking")? {
-        Value::String(text) => Some(text.clone()),
-        Value::Array(pieces) => {
-            Some(pieces.iter().filter_map(|piece| piece.get("text").and_then(Value::as_str)).collect())
-        }
-        _ => None,
-    }
-}
-
-/// The visible reasoning beside the content: `reasoning_content` (DeepSeek, GLM, xAI, vLLM) or `reasoning` (Groq,
-/// OpenRouter, newer vLLM). Where both are there they say the same.
-pub(super) fn reasoning(message: &Value) -> Option<&str> {
-    text(message, "reasoning_content").or_else(|| text(message, "reasoning"))
+/// The cache mark of a part, tool or message: `cache_control`, as OpenRouter and LiteLLM take it from Anthropic, or OpenAI's
+/// `prompt_cache_breakpoint`, which says the same (<https://platform.openai.com/docs/guides/prompt-caching>, 2026-11-21).
+pub(super) fn cache_mark(holder: &Value) -> Option<Value> {
+    let own = given(holder, "cache_control").cloned();
+    own.or_else(|| given(holder, "prompt_cache_breakpoint").map(|_| json!({"type": "ephemeral"})))
 }
 
 /// The bytes in a base64 data URL.
@@ -140,6 +137,22 @@ pub(super) fn write_image(source: &Source, detail: Option<&str>, at: &str) -> Re
         image.insert("detail".to_owned(), detail.into());
     }
     Ok(json!({"type": "image_url", "image_url": image}))
+}
+
+/// A part of sound. OpenAI takes two formats; a client of this format may know a server that takes more.
+pub(super) fn write_audio(format: &str, data: &str, native: bool, at: &str) -> Result<Value, RequestError> {
+    let name = match format.split(';').next().unwrap_or(format) {
+        "mpeg" | "mpga" | "x-mp3" => "mp3",
+        "x-wav" | "wave" | "vnd.wave" => "wav",
+        _ => format,
+    };
+    if data.is_empty() || !native && !matches!(name, "mp3" | "wav") {
+        let message = format!(
+            "this target's format (OpenAI Chat Completions) takes wav and mp3, found `{format}`; convert the sound"
+        );
+        return Err(RequestError::new(at, message));
+    }
+    Ok(json!({"type": "input_audio", "input_audio": {"data": data, "format": name}}))
 }
 
 /// A document part. `own_files`: file ids in the request are those of an OpenAI-compatible provider.

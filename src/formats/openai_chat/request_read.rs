@@ -4,8 +4,8 @@ use super::super::canonical::{
     ChatRequest, Message, Part, Reasoning, ResponseFormat, Role, Tool, ToolCall, ToolChoice,
 };
 use super::super::{Format, RequestError};
-use super::parts::{read_content, reasoning};
-use super::{arguments, audio, function_call, given, text};
+use super::parts::{cache_mark, read_content};
+use super::{arguments, audio, citations, function_call, given, reasoning, text};
 use crate::formats::kind_of;
 use serde_json::{Map, Number, Value};
 
@@ -13,8 +13,7 @@ fn wrong(param: impl Into<String>, found: &Value, expected: &str) -> RequestErro
     RequestError::new(param, format!("found {}, expected {expected}", kind_of(found)))
 }
 
-/// Reads a request. What the canonical form has no field for stays in `extra`; message fields that no format shares
-/// (`annotations`, `reasoning_details`) are left out.
+/// Reads a request. What the canonical form has no field for stays in `extra`.
 pub fn read_request(body: &Value) -> Result<ChatRequest, RequestError> {
     let Value::Object(members) = body else {
         return Err(wrong("", body, "a JSON object with `model` and `messages`"));
@@ -147,7 +146,7 @@ fn tools(value: &Value) -> Result<Vec<Tool>, RequestError> {
         let kind = text(tool, "type").unwrap_or("function");
         if kind == "function" {
             let mut read = function(tool.get("function").unwrap_or(&Value::Null), &format!("{at}.function"))?;
-            read.cache = given(tool, "cache_control").cloned();
+            read.cache = cache_mark(tool);
             return Ok(read);
         }
         let name = tool.get(kind).and_then(|own| text(own, "name")).or_else(|| text(tool, "name")).unwrap_or(kind);
@@ -312,12 +311,26 @@ fn read_message(message: &Value, i: usize, legacy: &mut Legacy) -> Result<Messag
         _ => {}
     }
     // Some providers take the cache mark on the message and mean its last block.
-    if let (Some(mark), Some(Part::Text { cache: cache @ None, .. })) =
-        (given(message, "cache_control"), parts.last_mut())
-    {
-        *cache = Some(mark.clone());
+    if let (Some(mark), Some(last)) = (cache_mark(message), parts.last_mut()) {
+        put_mark(last, mark);
     }
     Ok(Message { role, name, parts })
+}
+
+/// Marks a part for caching, unless it is.
+fn put_mark(part: &mut Part, mark: Value) {
+    match part {
+        Part::Text { cache, .. }
+        | Part::Image { cache, .. }
+        | Part::Document { cache, .. }
+        | Part::ToolResult { cache, .. } => {
+            cache.get_or_insert(mark);
+        }
+        Part::ToolCall(call) => {
+            call.cache.get_or_insert_with(|| mark.to_string());
+        }
+        _ => {}
+    }
 }
 
 fn result(id: String, mut parts: Vec<Part>) -> Part {
@@ -328,24 +341,17 @@ fn result(id: String, mut parts: Vec<Part>) -> Part {
 /// An assistant turn in the order in which it came to be: reasoning, words, refusal, calls.
 fn assistant(message: &Value, content: Vec<Part>, i: usize, legacy: &mut Legacy) -> Result<Vec<Part>, RequestError> {
     let at = format!("messages[{i}]");
-    let mut parts = Vec::new();
-    if let Some(text) = reasoning(message) {
-        parts.push(Part::Thinking { text: text.to_owned(), signature: None });
-    }
+    let mut parts = reasoning::read(message);
     parts.extend(content.into_iter().filter(|part| !matches!(part, Part::Text { text, .. } if text.is_empty())));
     if let Some(refusal) = text(message, "refusal") {
         parts.push(Part::Refusal(refusal.to_owned()));
     }
-    if let Some(audio) = audio(message) {
-        parts.push(Part::Unknown {
-            format: Format::OpenAiChat,
-            value: serde_json::json!({"type": "audio", "audio": audio}),
-        });
-    }
+    citations::attach(&mut parts, citations::read(message));
+    parts.extend(audio(message));
     if let Some(calls) = given(message, "tool_calls") {
         let param = format!("{at}.tool_calls");
         for (j, call) in array(&param, calls)?.iter().enumerate() {
-            parts.push(tool_call(call, &format!("{param}[{j}]"))?);
+            parts.push(tool_call(call, message, &format!("{param}[{j}]"))?);
         }
     }
     if let Some(call) = function_call(message) {
@@ -364,7 +370,7 @@ fn assistant(message: &Value, content: Vec<Part>, i: usize, legacy: &mut Legacy)
     Ok(parts)
 }
 
-fn tool_call(call: &Value, at: &str) -> Result<Part, RequestError> {
+fn tool_call(call: &Value, message: &Value, at: &str) -> Result<Part, RequestError> {
     if !call.is_object() {
         return Err(wrong(at, call, "a tool call (an object with `id` and `function`)"));
     }
@@ -385,6 +391,6 @@ fn tool_call(call: &Value, at: &str) -> Result<Part, RequestError> {
         name: name.to_owned(),
         arguments: arguments(function.get("arguments")),
         cache: None,
-        signature: None,
+        signature: reasoning::call_signature(call, message),
     }))
 }

@@ -1,10 +1,14 @@
 //! Requests: the canonical form into OpenAI's JSON.
 
+mod extras;
 mod messages;
 
 use super::super::canonical::{ChatRequest, Reasoning, ResponseFormat, Tool, ToolChoice};
 use super::super::{Format, Outgoing, RequestError, Written};
 use serde_json::{Map, Value, json};
+
+/// As many stop sequences as OpenAI takes (<https://platform.openai.com/docs/api-reference/chat/create>, 2026-11-21).
+const MOST_STOPS: usize = 4;
 
 /// Names of what was left out, each once, in the order of its finding.
 #[derive(Debug, Default)]
@@ -30,7 +34,7 @@ pub fn write_request(request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<W
         body.insert(name.to_owned(), value);
     };
     put("model", outgoing.model.into());
-    put("messages", messages::write(request, native, &mut dropped)?.into());
+    put("messages", messages::write(request, outgoing.model, native, &mut dropped)?.into());
     if let Some(tokens) = request.max_tokens {
         put(
             if wants_completion_tokens(outgoing.model) { "max_completion_tokens" } else { "max_tokens" },
@@ -49,6 +53,11 @@ pub fn write_request(request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<W
         Some(top_k) if native => put("top_k", top_k.into()),
         Some(_) => dropped.note("top_k"),
         None => {}
+    }
+    if request.stop.len() > MOST_STOPS && !native {
+        let found = request.stop.len();
+        let message = format!("this target takes at most {MOST_STOPS} stop sequences, found {found}; send fewer");
+        return Err(RequestError::new("stop", message));
     }
     if !request.stop.is_empty() {
         put("stop", request.stop.clone().into());
@@ -81,7 +90,8 @@ pub fn write_request(request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<W
             put(name, value.clone());
         }
     } else {
-        drop_extra(&request.extra, &mut dropped)?;
+        extras::write(request, &mut put, &mut dropped)?;
+        request.unplaced_names().for_each(|name| dropped.note(name));
     }
     if request.stream {
         put("stream", true.into());
@@ -199,20 +209,6 @@ fn write_reasoning(
         Effort::LowHigh => put("reasoning_effort", if word == "low" { "low" } else { "high" }.into()),
         Effort::None => dropped.note("thinking"),
     }
-}
-
-/// Parameters of another format at the top level. MCP servers are tools: without them the answer is another one.
-fn drop_extra(extra: &Map<String, Value>, dropped: &mut Dropped) -> Result<(), RequestError> {
-    for (name, value) in extra {
-        if name == "mcp_servers" && value.as_array().is_some_and(|servers| !servers.is_empty()) {
-            return Err(RequestError::new(
-                name.as_str(),
-                "this target's format (OpenAI Chat Completions) has no MCP servers; remove them or name an Anthropic target",
-            ));
-        }
-        dropped.note(name);
-    }
-    Ok(())
 }
 
 fn write_tool(tool: &Tool, i: usize, native: bool, dropped: &mut Dropped) -> Result<Value, RequestError> {

@@ -2,15 +2,14 @@
 
 mod calls;
 
-use super::super::canonical::{ApiError, StopReason, StreamEvent};
+use super::super::canonical::{ApiError, Citation, StopReason, StreamEvent};
 use super::super::secrets::mask;
 use super::super::{ReadStream, sse};
 use super::error::{body_error, cut};
-use super::parts::{reasoning, thinking_text};
 use super::usage::{read_body_usage, whole};
-use super::{function_call, given, read_stop, text};
+use super::{citations, function_call, given, read_stop, reasoning, text};
 use crate::usage::Usage;
-use calls::Calls;
+use calls::{Calls, Piece};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -22,12 +21,16 @@ pub struct StreamReader {
     /// The answer's id: calls without one of their own get theirs from it.
     id: String,
     choices: BTreeMap<u64, Choice>,
+    /// The pages that the answer names as its sources: some servers repeat the list in every chunk.
+    pages: Vec<Citation>,
 }
 
 #[derive(Debug, Default)]
 struct Choice {
     calls: Calls,
     finished: bool,
+    /// Whether any text was annotated.
+    cited: bool,
 }
 
 impl ReadStream for StreamReader {
@@ -114,6 +117,10 @@ impl StreamReader {
             return;
         }
         self.start(chunk, out);
+        let pages = citations::pages(chunk);
+        if !pages.is_empty() {
+            self.pages = pages;
+        }
         for (place, choice) in choices.iter().enumerate() {
             let number = choice.get("index").and_then(whole).or_else(|| u64::try_from(place).ok()).unwrap_or(0);
             self.choice(number, choice, out);
@@ -129,7 +136,13 @@ impl StreamReader {
         if let Some(delta) = given(choice, "delta").or_else(|| given(choice, "message"))
             && !state.finished
         {
+            let cited = citations::read(delta);
+            state.cited |= !cited.is_empty();
             read_delta(number, delta, &self.id, &mut state.calls, out);
+            out.extend(cited.into_iter().map(|citation| StreamEvent::Citation { choice: number, citation }));
+        }
+        if let Some(logprobs) = given(choice, "logprobs").filter(|_| !state.finished) {
+            out.push(StreamEvent::Logprobs { choice: number, logprobs: logprobs.clone() });
         }
         if let Some(word) = text(choice, "finish_reason") {
             self.finish_choice(number, word, text(choice, "stop_reason"), out);
@@ -143,6 +156,10 @@ impl StreamReader {
             return;
         }
         state.calls.close(number, &self.id, out);
+        if !state.cited && number == 0 {
+            let pages = std::mem::take(&mut self.pages).into_iter();
+            out.extend(pages.map(|citation| StreamEvent::Citation { choice: number, citation }));
+        }
         let stop = read_stop(word, !state.calls.is_empty()).unwrap_or(StopReason::End);
         let sequence = sequence.filter(|_| stop == StopReason::End).map(str::to_owned);
         let stop = if sequence.is_some() { StopReason::StopSequence } else { stop };
@@ -151,9 +168,7 @@ impl StreamReader {
 }
 
 fn read_delta(choice: u64, delta: &Value, answer: &str, calls: &mut Calls, out: &mut Vec<StreamEvent>) {
-    if let Some(text) = reasoning(delta) {
-        out.push(StreamEvent::Thinking { choice, text: text.to_owned() });
-    }
+    reasoning::read_delta(choice, delta, out);
     match delta.get("content") {
         Some(Value::String(text)) if !text.is_empty() => {
             out.push(StreamEvent::Text { choice, text: text.clone() });
@@ -162,8 +177,8 @@ fn read_delta(choice: u64, delta: &Value, answer: &str, calls: &mut Calls, out: 
             for part in parts {
                 if let Some(text) = text(part, "text") {
                     out.push(StreamEvent::Text { choice, text: text.to_owned() });
-                } else if let Some(text) = thinking_text(part).filter(|text| !text.is_empty()) {
-                    out.push(StreamEvent::Thinking { choice, text });
+                } else if let Some(thinking) = reasoning::read_block(part) {
+                    reasoning::push(choice, thinking, true, out);
                 }
             }
         }
@@ -172,12 +187,22 @@ fn read_delta(choice: u64, delta: &Value, answer: &str, calls: &mut Calls, out: 
     if let Some(refusal) = text(delta, "refusal") {
         out.push(StreamEvent::Refusal { choice, text: refusal.to_owned() });
     }
+    // Sound has no place in a stream of another format; what is said in it has.
+    if let Some(text) = given(delta, "audio").and_then(|audio| text(audio, "transcript")) {
+        out.push(StreamEvent::Text { choice, text: text.to_owned() });
+    }
     for call in delta.get("tool_calls").and_then(Value::as_array).into_iter().flatten() {
         let function = call.get("function").unwrap_or(&Value::Null);
-        calls.piece(choice, answer, call.get("index").and_then(whole), text(call, "id"), function, out);
+        let piece = Piece {
+            wire: call.get("index").and_then(whole),
+            id: text(call, "id"),
+            function,
+            signature: reasoning::call_signature(call, delta),
+        };
+        calls.piece(choice, answer, piece, out);
     }
     if let Some(function) = function_call(delta) {
         // The one call of before there were tools: its pieces belong together.
-        calls.piece(choice, answer, Some(0), None, function, out);
+        calls.piece(choice, answer, Piece { wire: Some(0), id: None, function, signature: None }, out);
     }
 }

@@ -1,11 +1,11 @@
 //! Streams: the canonical events into OpenAI's chunks.
 
-use super::super::canonical::StreamEvent;
+use super::super::canonical::{Citation, StreamEvent};
 use super::super::{Incoming, WriteStream};
 use super::answer::answer_id;
 use super::error::error_value;
 use super::usage::write_usage;
-use super::write_stop;
+use super::{citations, reasoning, write_stop};
 use crate::usage::Usage;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,22 @@ pub struct StreamWriter {
     begun: BTreeSet<u64>,
     /// Calls that have begun, and whether any of their arguments were sent.
     calls: BTreeMap<(u64, u64), bool>,
+    /// How far each choice's lists have come.
+    progress: BTreeMap<u64, Progress>,
     ended: bool,
+}
+
+/// The lists of a streamed message. Their pieces are numbered: clients put them together by `index`.
+#[derive(Debug, Default)]
+struct Progress {
+    /// The number of the next block of reasoning, or of the one at hand.
+    block: u64,
+    /// Whether a block of reasoning is at hand.
+    thinking: bool,
+    /// The number of the next annotation.
+    annotation: u64,
+    /// How many characters of text have been written.
+    characters: u64,
 }
 
 impl StreamWriter {
@@ -36,6 +51,7 @@ impl StreamWriter {
             usage: Usage::default(),
             begun: BTreeSet::new(),
             calls: BTreeMap::new(),
+            progress: BTreeMap::new(),
             ended: false,
         }
     }
@@ -55,11 +71,53 @@ impl StreamWriter {
     }
 
     fn delta(&mut self, choice: u64, delta: Value, finish: Option<&str>, out: &mut Vec<u8>) {
+        self.say(choice, delta, Value::Null, finish, out);
+    }
+
+    fn say(&mut self, choice: u64, delta: Value, logprobs: Value, finish: Option<&str>, out: &mut Vec<u8>) {
         if self.begun.insert(choice) {
             self.delta(choice, json!({"role": "assistant", "content": ""}), None, out);
         }
-        let choices = json!([{"index": choice, "delta": delta, "logprobs": null, "finish_reason": finish}]);
+        let choices = json!([{"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]);
         self.chunk(choices, None, out);
+    }
+
+    /// A piece of a block of reasoning: more words, its signature (which ends it), or all of an encrypted one.
+    fn thinking(&mut self, choice: u64, piece: &StreamEvent, out: &mut Vec<u8>) {
+        let progress = self.progress.entry(choice).or_default();
+        let whole = matches!(piece, StreamEvent::RedactedThinking { .. });
+        if whole && std::mem::take(&mut progress.thinking) {
+            progress.block = progress.block.saturating_add(1);
+        }
+        let index = progress.block;
+        progress.thinking = matches!(piece, StreamEvent::Thinking { .. });
+        if !progress.thinking {
+            progress.block = progress.block.saturating_add(1);
+        }
+        let delta = match piece {
+            StreamEvent::Thinking { text, .. } => json!({
+                "reasoning_content": text,
+                "thinking_blocks": [{"index": index, "type": "thinking", "thinking": text}],
+            }),
+            StreamEvent::Signature { signature, .. } => {
+                json!({"thinking_blocks": [{"index": index, "type": "thinking", "thinking": "", "signature": signature}]})
+            }
+            StreamEvent::RedactedThinking { data, .. } => {
+                json!({"thinking_blocks": [{"index": index, "type": "redacted_thinking", "data": data}]})
+            }
+            _ => return,
+        };
+        self.delta(choice, delta, None, out);
+    }
+
+    fn citation(&mut self, choice: u64, citation: &Citation, out: &mut Vec<u8>) {
+        let progress = self.progress.entry(choice).or_default();
+        let Some(mut annotation) = citations::write(citation, (0, progress.characters)) else { return };
+        if let Some(members) = annotation.as_object_mut() {
+            members.insert("index".to_owned(), progress.annotation.into());
+        }
+        progress.annotation = progress.annotation.saturating_add(1);
+        self.delta(choice, json!({"annotations": [annotation]}), None, out);
     }
 
     fn arguments(&mut self, choice: u64, index: u64, json: &str, out: &mut Vec<u8>) {
@@ -103,19 +161,29 @@ impl WriteStream for StreamWriter {
                 self.begun.insert(0);
                 self.delta(0, json!({"role": "assistant", "content": ""}), None, out);
             }
-            StreamEvent::Text { choice, text } => self.delta(*choice, json!({"content": text}), None, out),
-            StreamEvent::Thinking { choice, text } => {
-                self.delta(*choice, json!({"reasoning_content": text}), None, out);
+            StreamEvent::Text { choice, text } => {
+                let progress = self.progress.entry(*choice).or_default();
+                progress.characters = progress.characters.saturating_add(citations::length(text));
+                self.delta(*choice, json!({"content": text}), None, out);
             }
+            StreamEvent::Thinking { choice, .. }
+            | StreamEvent::Signature { choice, .. }
+            | StreamEvent::RedactedThinking { choice, .. } => self.thinking(*choice, event, out),
+            StreamEvent::Citation { choice, citation } => self.citation(*choice, citation, out),
+            StreamEvent::Logprobs { choice, logprobs } => self.say(*choice, json!({}), logprobs.clone(), None, out),
             StreamEvent::Refusal { choice, text } => self.delta(*choice, json!({"refusal": text}), None, out),
-            StreamEvent::ToolStart { choice, index, id, name, .. } => {
+            StreamEvent::ToolStart { choice, index, id, name, signature } => {
                 self.calls.insert((*choice, *index), false);
-                let call = json!({
+                let mut call = json!({
                     "index": index,
                     "id": id,
                     "type": "function",
                     "function": {"name": name, "arguments": ""},
                 });
+                let extra = signature.as_deref().and_then(reasoning::extra_content);
+                if let (Some(extra), Some(call)) = (extra, call.as_object_mut()) {
+                    call.insert("extra_content".to_owned(), extra);
+                }
                 self.delta(*choice, json!({"tool_calls": [call]}), None, out);
             }
             StreamEvent::ToolArguments { choice, index, json } => self.arguments(*choice, *index, json, out),
@@ -130,11 +198,6 @@ impl WriteStream for StreamWriter {
                 }
                 out.extend_from_slice(b"data: [DONE]\n\n");
             }
-            // This format has no word for them.
-            StreamEvent::Signature { .. }
-            | StreamEvent::RedactedThinking { .. }
-            | StreamEvent::Citation { .. }
-            | StreamEvent::Logprobs { .. } => {}
         }
     }
 }

@@ -52,6 +52,7 @@ pub fn read_usage(usage: &Value) -> Usage {
         output: output.map(Tokens),
         reasoning: reasoning.map(Tokens),
         audio_input: count(&["/prompt_tokens_details/audio_tokens", "/audio_prompt_tokens"]).map(Tokens),
+        image_input: None,
         audio_output: count(&["/completion_tokens_details/audio_tokens"]).map(Tokens),
         service_tier: super::text(usage, "service_tier").map(str::to_owned),
     }

@@ -175,6 +175,7 @@ fn everything_is_read() {
     let image = |source| Part::Image { source, detail: None, cache: None };
     let expected = ChatRequest {
         for_provider: serde_json::Map::new(),
+        unplaced: serde_json::Map::new(),
         source: Some(Format::AnthropicMessages),
         model: "claude-x".into(),
         messages: vec![
@@ -366,7 +367,11 @@ fn what_cannot_be_said_is_refused() {
     let tool =
         |kind: &str| ChatRequest { tools: vec![Tool { builtin: Some(json!({"type": kind})), ..function("") }], ..hi() };
     let cases = [
-        (part(unknown(json!({"type": "input_audio"}))), "messages[1].content[1]", "takes no audio"),
+        (
+            part(Part::Audio { format: "wav".into(), data: "AA==".into(), transcript: None, id: None }),
+            "messages[1].content[1]",
+            "takes no audio",
+        ),
         (part(unknown(json!({"type": "hologram"}))), "messages[1].content[1]", "`hologram`"),
         (part(image(Source::FileId("file-1".into()))), "messages[1].content[1]", "file `file-1`"),
         (part(image(Source::Url("data:image/png,xx".into()))), "messages[1].content[1]", "not in base64"),
@@ -386,6 +391,8 @@ fn what_cannot_be_said_is_refused() {
         (with(json!({"logit_bias": {"5": 1}})), "logit_bias", "bias"),
         (with(json!({"modalities": ["text", "audio"]})), "modalities", "text only"),
         (with(json!({"tool_choice": {"type": "allowed_tools"}})), "tool_choice", "among all tools"),
+        (with(json!({"previous_response_id": "resp_1"})), "previous_response_id", "whole conversation"),
+        (with(json!({"background": true})), "background", "whole conversation"),
         (with(json!({"functions": []})), "functions", "`tools`"),
         (with(json!({"web_search_options": {}})), "web_search_options", "web search"),
         (tool("web_search_preview"), "tools[0]", "`web_search_preview`"),

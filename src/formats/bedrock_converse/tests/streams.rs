@@ -13,6 +13,7 @@ const EMPTY: Usage = Usage {
     output: None,
     reasoning: None,
     audio_input: None,
+    image_input: None,
     audio_output: None,
     service_tier: None,
 };

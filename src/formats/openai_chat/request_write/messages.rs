@@ -3,12 +3,19 @@
 
 use super::super::super::canonical::{ChatRequest, Message, Part, Role};
 use super::super::super::{Format, RequestError};
-use super::super::parts::{write_document, write_image, write_text};
+use super::super::parts::{write_audio, write_document, write_image, write_text};
+use super::super::{citations, reasoning};
 use super::Dropped;
 use serde_json::{Map, Value, json};
 
-pub(super) fn write(request: &ChatRequest, native: bool, dropped: &mut Dropped) -> Result<Vec<Value>, RequestError> {
-    let mut writer = Writer { out: Vec::new(), pending: Vec::new(), native, dropped };
+pub(super) fn write(
+    request: &ChatRequest,
+    model: &str,
+    native: bool,
+    dropped: &mut Dropped,
+) -> Result<Vec<Value>, RequestError> {
+    let takes = Takes { reasoning: takes_reasoning(model), call_signatures: native || model.contains("gemini") };
+    let mut writer = Writer { out: Vec::new(), pending: Vec::new(), native, takes, dropped };
     // Anthropic's `system` is no message there, so its messages count from the next one.
     let offset = usize::from(!native && request.messages.first().is_some_and(|first| first.role == Role::System));
     for (i, message) in request.messages.iter().enumerate() {
@@ -50,12 +57,30 @@ fn calls(message: Option<&Message>) -> bool {
     })
 }
 
+/// What a target takes back of its own reasoning.
+#[derive(Clone, Copy)]
+struct Takes {
+    /// The words, as `reasoning_content`.
+    reasoning: bool,
+    /// The signatures of calls.
+    call_signatures: bool,
+}
+
+/// Whether the model wants the reasoning that led to its calls back: in the middle of a turn with tools DeepSeek refuses
+/// the request without it (<https://api-docs.deepseek.com/guides/thinking_mode>, 2026-11-21), Kimi, GLM and MiniMax
+/// answer worse.
+fn takes_reasoning(model: &str) -> bool {
+    let name = super::base_name(model);
+    ["deepseek", "kimi", "glm-", "minimax"].iter().any(|family| name.starts_with(family))
+}
+
 struct Writer<'a> {
     out: Vec<Value>,
     /// Images and documents out of tool results: they go into the next user message, behind the last result of a turn.
     pending: Vec<Value>,
     /// The request was read from this format.
     native: bool,
+    takes: Takes,
     dropped: &'a mut Dropped,
 }
 
@@ -159,36 +184,61 @@ impl Writer<'_> {
         self.flush();
         let mut parts = Vec::new();
         let mut calls = Vec::new();
-        let mut reasoning = String::new();
+        let mut words = String::new();
         let mut rest: Vec<(&'static str, Value)> = Vec::new();
         let mut refusal = String::new();
+        let mut annotations: Vec<Value> = Vec::new();
         for (i, part) in message.parts.iter().enumerate() {
             match part {
                 Part::ToolCall(call) => {
                     if call.cache.is_some() {
                         self.dropped.note("cache_control");
                     }
-                    calls.push(json!({
-                        "id": call.id,
-                        "type": "function",
-                        "function": {"name": call.name, "arguments": call.arguments},
-                    }));
+                    if call.signature.is_some() && !self.takes.call_signatures {
+                        self.dropped.note("thinking");
+                    }
+                    calls.push(reasoning::write_call(call, self.takes.call_signatures));
                 }
-                Part::Thinking { text, .. } if self.native => reasoning.push_str(text),
+                Part::Thinking { .. } | Part::RedactedThinking { .. } if self.native => {}
+                Part::Thinking { text, signature: None } if self.takes.reasoning => words.push_str(text),
                 Part::Refusal(text) => refusal.push_str(text),
+                Part::Audio { id: Some(id), .. } if self.native => rest.push(("audio", json!({"id": id}))),
+                // Here the model's own sound is said by an id that only its provider knows.
+                Part::Audio { transcript: Some(text), .. } => {
+                    self.dropped.note("audio");
+                    parts.push(write_text(text, None));
+                }
+                Part::Audio { .. } => {
+                    let message = "this target's format (OpenAI Chat Completions) takes no sound of the model's own; send what it said as text";
+                    return Err(RequestError::new(format!("{at}.content[{i}]"), message));
+                }
                 Part::Unknown { format: Format::OpenAiChat, value } if value.get("id").is_some() => {
                     calls.push(value.clone());
                 }
-                Part::Unknown { format: Format::OpenAiChat, value } if value.get("audio").is_some() => {
-                    rest.push(("audio", value.get("audio").cloned().unwrap_or_default()));
+                part => {
+                    if let Part::Text { text, citations, .. } = part {
+                        let extent = (0, citations::length(text));
+                        let own = citations.iter().filter(|_| self.native);
+                        annotations.extend(own.filter_map(|citation| citations::write(citation, extent)));
+                    }
+                    parts.extend(self.part(part, &format!("{at}.content[{i}]"))?);
                 }
-                part => parts.extend(self.part(part, &format!("{at}.content[{i}]"))?),
             }
         }
         let silent = parts.is_empty() && (!calls.is_empty() || !refusal.is_empty() || !rest.is_empty());
         rest.insert(0, ("content", if silent { Value::Null } else { content(parts) }));
-        if !reasoning.is_empty() {
-            rest.push(("reasoning_content", reasoning.into()));
+        if self.native {
+            let mut own = Map::new();
+            reasoning::write(&message.parts, &mut own);
+            for name in ["reasoning_content", "thinking_blocks"] {
+                rest.extend(own.shift_remove(name).map(|value| (name, value)));
+            }
+        }
+        if !words.is_empty() {
+            rest.push(("reasoning_content", words.into()));
+        }
+        if !annotations.is_empty() {
+            rest.push(("annotations", annotations.into()));
         }
         if !refusal.is_empty() {
             rest.push(("refusal", refusal.into()));
@@ -211,7 +261,13 @@ impl Writer<'_> {
     /// A content part; nothing for reasoning, which this format does not send back.
     fn part(&mut self, part: &Part, at: &str) -> Result<Option<Value>, RequestError> {
         Ok(match part {
-            Part::Text { text, cache, .. } => Some(write_text(text, self.cache(cache.as_ref()))),
+            Part::Text { text, cache, citations } => {
+                // What a text rested on is not for the model to read again.
+                if !citations.is_empty() && !self.native {
+                    self.dropped.note("citations");
+                }
+                Some(write_text(text, self.cache(cache.as_ref())))
+            }
             Part::Image { source, detail, cache } => {
                 self.cache(cache.as_ref());
                 Some(write_image(source, detail.as_deref(), at)?)
@@ -220,9 +276,7 @@ impl Writer<'_> {
                 self.cache(cache.as_ref());
                 Some(write_document(source, name.as_deref(), self.native, at)?)
             }
-            Part::Audio { format, data, .. } => {
-                Some(serde_json::json!({"type": "input_audio", "input_audio": {"data": data, "format": format}}))
-            }
+            Part::Audio { format, data, .. } => Some(write_audio(format, data, self.native, at)?),
             Part::Refusal(text) => Some(write_text(text, None)),
             Part::Thinking { .. } | Part::RedactedThinking { .. } => {
                 self.dropped.note("thinking");

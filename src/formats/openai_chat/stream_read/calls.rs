@@ -16,10 +16,24 @@ struct Call {
     wire: Option<u64>,
     id: String,
     name: String,
+    /// What the provider needs to take it back.
+    signature: Option<String>,
     /// [`StreamEvent::ToolStart`] is out: the name is whole once arguments or another call follow it.
     started: bool,
     /// Some of its arguments are out.
     argued: bool,
+}
+
+/// A piece of a call.
+pub(super) struct Piece<'a> {
+    /// The number that the provider gives the call.
+    pub wire: Option<u64>,
+    /// The call's id.
+    pub id: Option<&'a str>,
+    /// Name and arguments, or pieces of them.
+    pub function: &'a Value,
+    /// The call's signature.
+    pub signature: Option<String>,
 }
 
 impl Calls {
@@ -28,15 +42,8 @@ impl Calls {
     }
 
     /// Takes a piece of a call.
-    pub(super) fn piece(
-        &mut self,
-        choice: u64,
-        answer: &str,
-        wire: Option<u64>,
-        id: Option<&str>,
-        function: &Value,
-        out: &mut Vec<StreamEvent>,
-    ) {
+    pub(super) fn piece(&mut self, choice: u64, answer: &str, piece: Piece<'_>, out: &mut Vec<StreamEvent>) {
+        let Piece { wire, id, function, signature } = piece;
         let name = text(function, "name");
         let at = match self.find(wire, id, name) {
             Some(at) => at,
@@ -54,6 +61,7 @@ impl Calls {
             if let Some(id) = id {
                 id.clone_into(&mut call.id);
             }
+            call.signature = signature.or(call.signature.take());
             // A name that comes again whole is a repetition, anything else the next piece of it.
             if let Some(name) = name.filter(|name| call.name != *name) {
                 call.name.push_str(name);
@@ -109,7 +117,7 @@ impl Calls {
             index,
             id: call.id.clone(),
             name: call.name.clone(),
-            signature: None,
+            signature: call.signature.clone(),
         });
     }
 

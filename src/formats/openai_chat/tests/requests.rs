@@ -156,7 +156,10 @@ fn messages_are_read() {
     let audio = json!({"type": "input_audio", "input_audio": {"data": "AAAA", "format": "wav"}});
     assert_eq!(
         read_messages(user(json!([audio]))),
-        [message(Role::User, vec![Part::Unknown { format: Format::OpenAiChat, value: audio }])]
+        [message(
+            Role::User,
+            vec![Part::Audio { format: "wav".into(), data: "AAAA".into(), transcript: None, id: None }]
+        )]
     );
 }
 
@@ -178,6 +181,7 @@ fn parameters_are_read() {
     let custom = Tool { builtin: Some(json!({"type": "custom", "custom": {"name": "c"}})), ..tool("c") };
     let want = ChatRequest {
         for_provider: serde_json::Map::new(),
+        unplaced: serde_json::Map::new(),
         source: Some(Format::OpenAiChat),
         model: "gpt-x".into(),
         messages: vec![message(Role::User, vec![text("hi")])],
@@ -588,7 +592,7 @@ fn parameters_of_another_format_are_said_or_noted() {
             "tools": tool_json, "tool_choice": {"type": "function", "function": {"name": "f"}}, "parallel_tool_calls": false,
             "user": "u", "stream": true, "stream_options": {"include_usage": true}})
     );
-    assert_eq!(dropped, ["top_k", "cache_control", "service_tier", "container"]);
+    assert_eq!(dropped, ["top_k", "cache_control", "container"]);
 
     let (body, dropped) = written(&request, &outgoing("openai/o4-mini"));
     assert_eq!(

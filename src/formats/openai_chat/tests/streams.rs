@@ -255,7 +255,14 @@ fn streams_are_written_as_openai_does() {
     let null = Value::Null;
     let mut want = vec![
         chunk(json!({"role": "assistant", "content": ""}), null.clone()),
-        chunk(json!({"reasoning_content": "r"}), null.clone()),
+        chunk(
+            json!({"reasoning_content": "r", "thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "r"}]}),
+            null.clone(),
+        ),
+        chunk(
+            json!({"thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "", "signature": "s"}]}),
+            null.clone(),
+        ),
         json!(": ping\n\n"),
         chunk(json!({"content": "hi"}), null.clone()),
         chunk(begin(0, "a", "f"), null.clone()),
@@ -270,7 +277,7 @@ fn streams_are_written_as_openai_does() {
         String::from_utf8(write_stream(&events, &incoming())).unwrap(),
         String::from_utf8(bytes(&want)).unwrap()
     );
-    want.remove(9);
+    want.remove(10);
     let quiet = Incoming { include_usage: false, ..incoming() };
     assert_eq!(write_stream(&events, &quiet), bytes(&want));
 }
