@@ -21,6 +21,8 @@ pub(super) struct Params<'a> {
     /// The request was read from this format.
     pub native: bool,
     pub effort: Effort,
+    /// The least that the model can be told to reason.
+    pub least: Option<&'static str>,
     pub body: &'a mut Map<String, Value>,
     pub notes: &'a mut Notes,
     pub text: Map<String, Value>,
@@ -158,7 +160,13 @@ impl Params<'_> {
             // Told nothing, a model that reasons does so as much as it likes.
             Reasoning::Adaptive if self.effort != Effort::None => return,
             Reasoning::Adaptive => "",
-            Reasoning::Off => return,
+            Reasoning::Off if self.effort != Effort::Full => return,
+            Reasoning::Off => {
+                if self.least != Some("none") {
+                    self.notes.note("thinking");
+                }
+                self.least.unwrap_or_default()
+            }
         };
         match self.effort {
             Effort::LowHigh if !self.native && word != "low" => put(&mut self.reasoning, "effort", Some("high")),

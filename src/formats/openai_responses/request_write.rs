@@ -2,7 +2,7 @@
 
 use super::super::canonical::{ChatRequest, Citation, Message, Part, Role, ToolCall};
 use super::super::{Format, Outgoing, RequestError, Written};
-use super::model::Effort;
+use super::model::{Effort, least_effort};
 use super::params_write::Params;
 use super::parts::{PartWriter, content};
 use super::{citations, kind, reasoning};
@@ -39,6 +39,7 @@ pub fn write_request(request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<W
         request,
         native,
         effort: Effort::of(outgoing.model),
+        least: least_effort(outgoing.model),
         body: &mut body,
         notes: &mut notes,
         text: Map::new(),
