@@ -227,9 +227,6 @@ fn carries_foreign(request: &ChatRequest, format: Format) -> bool {
     })
 }
 
-<<<<<<< HEAD
-fn translated(request: &ChatRequest, format: Format, target: &Target, provider: &Provider) -> Result<Sent, ApiError> {
-=======
 /// Puts what the client said under the names that the provider has for it.
 fn renamed<'a>(request: &ChatRequest, provider: &'a Provider, format: Format) -> Vec<Edit<'a>> {
     let mut edits = Vec::new();
@@ -245,13 +242,7 @@ fn renamed<'a>(request: &ChatRequest, provider: &'a Provider, format: Format) ->
     edits
 }
 
-fn translated(
-    request: &ChatRequest,
-    format: Format,
-    target: &Target,
-    provider: &Provider,
-) -> Result<(Vec<u8>, Vec<String>), ApiError> {
->>>>>>> a569fe2f3819dbfc901619f5b229763f0f4fcf93
+fn translated(request: &ChatRequest, format: Format, target: &Target, provider: &Provider) -> Result<Sent, ApiError> {
     let outgoing = Outgoing {
         model: &target.model,
         default_max_tokens: anthropic_messages::default_max_tokens(&target.model),

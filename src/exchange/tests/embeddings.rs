@@ -25,36 +25,7 @@ routing:
     - {name: team, when: {all: [{field: project, op: "=", value: ml}, {field: endpoint, op: "=", value: embeddings}]}, target: openai/text-embedding-3-large}
 "#;
 
-<<<<<<< HEAD
 fn plan() -> Arc<Plan> {
-=======
-const fn translating(format: Format, call: fn(&Ask<'_>) -> Option<Call>) -> Spec {
-    Spec {
-        kind: "translating",
-        format,
-        auth: Auth::XGoogApiKey,
-        chat_path: "",
-        call,
-        key_optional: true,
-        stream_options: false,
-        ..providers::COMPATIBLE
-    }
-}
-
-fn asked(ask: &Ask<'_>, format: EmbeddingsFormat, verb: &str) -> Option<Call> {
-    let path = format!("/models/{}:{verb}", ask.model);
-    (ask.operation == Operation::Embeddings).then_some(Call { path, body: Body::Embeddings(format) })
-}
-
-static GEMINI: Spec =
-    translating(Format::AnthropicMessages, |ask| asked(ask, EmbeddingsFormat::Gemini, "batchEmbedContents"));
-static COHERE: Spec =
-    translating(Format::AnthropicMessages, |ask| asked(ask, EmbeddingsFormat::CohereOnBedrock, "invoke"));
-static TITAN: Spec = translating(Format::AnthropicMessages, |ask| asked(ask, EmbeddingsFormat::Titan, "invoke"));
-
-/// The plan, in which `other` speaks as `spec` says.
-fn plan(spec: &'static Spec) -> Arc<Plan> {
->>>>>>> a569fe2f3819dbfc901619f5b229763f0f4fcf93
     let env = |name: &str| Some(format!("secret-of-{name}"));
     Arc::new(load(CONFIG, &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}")))
 }
