@@ -25,6 +25,9 @@ pub(crate) mod secrets;
 pub mod signature;
 pub mod splice;
 pub mod sse;
+// `proptest` is for native tests only.
+#[cfg(all(test, not(target_family = "wasm")))]
+pub(crate) mod testing;
 
 use crate::usage::Usage;
 use canonical::{Answer, ApiError, ChatRequest, StreamEvent};
