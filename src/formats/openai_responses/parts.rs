@@ -177,6 +177,8 @@ impl PartWriter<'_> {
             Source::FileId(_) => return Err(foreign_file(at)),
             Source::Text(text) => return Ok(self.text(text, cache)),
         };
+        // OpenAI's schema wants the detail said; `auto` is what holds without it.
+        let detail = detail.or(if self.native { None } else { Some("auto") });
         Ok(self.marked("input_image", cache, |part| {
             put(part, name, Some(value));
             put(part, "detail", detail);
@@ -219,7 +221,8 @@ fn foreign_file(at: &str) -> RequestError {
 /// Content: a string where one plain text says it all, else parts.
 pub(super) fn content(mut parts: Vec<Value>) -> Value {
     let plain = |part: &mut Value| {
-        let bare = kind(part) == "input_text" && part.as_object().is_some_and(|members| members.len() == 2);
+        let bare = matches!(kind(part), "input_text" | "output_text")
+            && part.as_object().is_some_and(|members| members.len() == 2);
         part.get_mut("text").filter(|_| bare).map(Value::take)
     };
     match parts.as_mut_slice() {
