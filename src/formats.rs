@@ -150,6 +150,9 @@ impl Format {
 
     /// Writes a request for a provider that speaks this format.
     pub fn write_request(self, request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<Written, RequestError> {
+        if self != Format::OpenAiResponses {
+            openai_responses::stateful(request)?;
+        }
         match self {
             Format::OpenAiChat => openai_chat::write_request(request, outgoing),
             Format::AnthropicMessages => anthropic_messages::write_request(request, outgoing),
