@@ -100,6 +100,13 @@ class Client:
         """Yields something for each event; closing it closes the connection."""
         raise NotImplementedError
 
+    def hang_up(self, ask, after):
+        """Closes the connection after that many events."""
+        events = self.stream(ask)
+        for _ in zip(range(after), events):
+            pass
+        events.close()
+
     def status(self, error):
         return error.status_code
 
@@ -177,6 +184,9 @@ class Chat(Client):
         answer, calls, extra = Answer(), {}, {}
         ids = set()
         for chunk in chunks:
+            if not chunk.choices and not chunk.usage:
+                # Azure's word about the prompt, which comes before the answer.
+                continue
             assert chunk.object == "chat.completion.chunk"
             ids.add(chunk.id)
             if chunk.usage:

@@ -24,9 +24,16 @@ fn attempt(provider: &str, stream: bool, more: &str) -> (Attempt, HeaderEdits, V
         format!(r#"{{"model":"{provider}/m","stream":{stream},"messages":[{{"role":"user","content":"hi"}}]{more}}}"#);
     let (mut exchange, _) = Exchange::begin(plan, "1".into(), post(path), false, T0);
     let step = exchange.body(body.as_bytes());
-    assert!(matches!(step, Step::Forward(_)), "{step:?}");
+    let Step::Forward(asked) = step else { panic!("{step:?}") };
+    let wants_google = set(&asked, "x-conduit-google").is_some();
+    assert_eq!(wants_google, provider == "vertex");
     let exchange = Rc::new(RefCell::new(exchange));
-    let (attempt, edits, _) = Attempt::begin(&exchange, 1, Some(provider), &post(path), T0).unwrap();
+    let mut sent: Vec<(String, String)> = post(path).iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+    if wants_google {
+        sent.push(("x-conduit-google-token".into(), "ya29.of-envoy".into()));
+    }
+    let (attempt, edits, _) = Attempt::begin(&exchange, 1, Some(provider), &Headers::new(sent), T0).unwrap();
+    assert!(!wants_google || edits.remove.contains(&"x-conduit-google-token".to_owned()));
     (attempt, edits, body.into_bytes())
 }
 
@@ -47,8 +54,8 @@ fn each_kind_gets_its_credential_in_its_own_header() {
             "vertex",
             "aiplatform.googleapis.com",
             "/v1/projects/p/locations/global/publishers/google/models/m:generateContent",
-            "x-conduit-sign",
-            "vertex",
+            "authorization",
+            "Bearer ya29.of-envoy",
         ),
         ("bedrock", "bedrock-runtime.eu-west-1.amazonaws.com", "/model/m/converse", "x-conduit-sign", "bedrock"),
         (

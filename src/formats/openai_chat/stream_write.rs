@@ -4,7 +4,7 @@ use super::super::canonical::{Citation, StreamEvent};
 use super::super::{Incoming, WriteStream};
 use super::answer::answer_id;
 use super::error::error_value;
-use super::usage::write_usage;
+use super::usage::{whole_usage, write_usage};
 use super::{citations, reasoning, write_stop};
 use crate::usage::Usage;
 use serde_json::{Value, json};
@@ -17,6 +17,7 @@ pub struct StreamWriter {
     model: String,
     created: u64,
     include_usage: bool,
+    counted: Option<u64>,
     usage: Usage,
     /// Choices that have begun.
     begun: BTreeSet<u64>,
@@ -48,6 +49,7 @@ impl StreamWriter {
             model: incoming.model.to_owned(),
             created: incoming.created,
             include_usage: incoming.include_usage,
+            counted: incoming.counted,
             usage: Usage::default(),
             begun: BTreeSet::new(),
             calls: BTreeMap::new(),
@@ -193,7 +195,8 @@ impl WriteStream for StreamWriter {
             StreamEvent::Error(error) => data(&error_value(error), out),
             StreamEvent::End => {
                 self.ended = true;
-                if let Some(usage) = write_usage(&self.usage).filter(|_| self.include_usage) {
+                let usage = whole_usage(std::mem::take(&mut self.usage), self.counted);
+                if let Some(usage) = write_usage(&usage).filter(|_| self.include_usage) {
                     self.chunk(json!([]), Some(usage), out);
                 }
                 out.extend_from_slice(b"data: [DONE]\n\n");

@@ -101,3 +101,12 @@ pub(super) fn write_usage(usage: &Usage) -> Option<Value> {
     details("completion_tokens_details", &output, &mut object);
     Some(object.into())
 }
+
+/// Clients take a prompt's tokens for a number: where the provider named the answer's only, the gateway's own count of
+/// the prompt stands there.
+pub(super) fn whole_usage(mut usage: Usage, counted: Option<u64>) -> Usage {
+    if usage.input.is_none() && usage.output.is_some() {
+        usage.input = counted.map(Tokens);
+    }
+    usage
+}
