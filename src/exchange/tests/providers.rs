@@ -100,15 +100,39 @@ fn a_signed_token_is_struck_like_the_key_that_it_is_made_of() {
 
 #[test]
 fn what_a_provider_calls_otherwise_is_renamed_and_what_it_rejects_is_named() {
-    let more = r#","seed":7,"max_completion_tokens":9,"stream_options":{"include_usage":true},"user":"u","logit_bias":{"1":2}"#;
+    let more =
+        r#","seed":7,"max_completion_tokens":9,"stream_options":{"include_usage":true},"user":"u","verbosity":"low""#;
     let (attempt, _, body) = attempt("mistral", true, more);
     let sent: Value = serde_json::from_slice(&attempt.request_body(&body).unwrap()).unwrap();
     assert_eq!((&sent["random_seed"], &sent["max_tokens"]), (&Value::from(7), &Value::from(9)));
-    for gone in ["seed", "max_completion_tokens", "stream_options", "user", "logit_bias"] {
+    for gone in ["seed", "max_completion_tokens", "stream_options", "user", "verbosity"] {
         assert!(sent.get(gone).is_none(), "{gone}: {sent}");
     }
     // What the client never asked for, or gets in any case, is no loss to tell of.
-    assert_eq!(attempt.dropped(), ["logit_bias", "user"]);
+    assert_eq!(attempt.dropped(), ["user", "verbosity"]);
+}
+
+#[test]
+fn what_a_provider_rejects_and_the_answer_depends_on_is_refused_by_name() {
+    let env = |name: &str| Some(format!("secret-of-{name}"));
+    let plan = Arc::new(load(CLOUDS, &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}")));
+    for (more, refused) in [
+        (r#""logit_bias":{"1":2}"#, Some("logit_bias")),
+        (r#""logprobs":true"#, Some("logprobs")),
+        (r#""logprobs":false,"top_logprobs":0,"logit_bias":{},"modalities":["text"]"#, None),
+    ] {
+        let body = format!(r#"{{"model":"mistral/m","messages":[{{"role":"user","content":"hi"}}],{more}}}"#);
+        let path = "/v1/chat/completions";
+        let (mut exchange, _) = Exchange::begin(Arc::clone(&plan), "1".into(), post(path), false, T0);
+        match (exchange.body(body.as_bytes()), refused) {
+            (Step::Forward(_), None) => {}
+            (step, Some(name)) => {
+                let (status, said) = reply_of(step);
+                assert_eq!((status, said["error"]["param"].as_str()), (400, Some(name)));
+            }
+            (step, None) => panic!("{more}: {step:?}"),
+        }
+    }
 }
 
 /// A stream of Chat Completions for a client of the same format, in pieces; what the client gets of each.

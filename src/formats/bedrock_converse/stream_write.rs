@@ -211,6 +211,9 @@ impl StreamWriter {
 
     /// Writes what can be written: the open block's deltas and, as long as it is complete and another waits, the next.
     fn advance(&mut self, out: &mut Vec<u8>) {
+        if self.queue.is_empty() {
+            return;
+        }
         self.start(out);
         loop {
             let more = self.queue.len() > 1;
