@@ -35,7 +35,8 @@ use crate::config::{Plan, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::embeddings::EmbeddingsRequest;
 use crate::formats::{Format, anthropic_messages};
-use crate::host::{Time, World};
+use crate::host::{Secret, Time, World};
+use crate::providers::{Auth, GOOGLE_TOKEN_HEADER, WANTS_GOOGLE_HEADER};
 use crate::route::{self, Decision, Reason, RouteError, cooldown};
 use crate::tokens;
 use crate::usage::{Count, Known, Tokens};
@@ -100,6 +101,8 @@ pub struct Exchange {
     streams: bool,
     /// Whether such a stream is made to report usage that its client did not ask for.
     hides_usage: bool,
+    /// The access token of Google Cloud that Envoy fetched for this exchange.
+    google_token: Option<Secret>,
     /// Bytes of a body that was not waited for.
     passed: usize,
     /// The body for the first target, by its name, and what was dropped of it.
@@ -150,6 +153,7 @@ impl Exchange {
             embeddings: None,
             streams: false,
             hides_usage: false,
+            google_token: None,
             passed: 0,
             prepared: None,
             model_asked: None,
@@ -402,6 +406,15 @@ impl Exchange {
         let mut edits = HeaderEdits::default();
         edits.set(CLUSTER_HEADER, decision.cluster.clone());
         edits.set("x-envoy-max-retries", retries.to_string());
+        // No client's word for either.
+        for name in [WANTS_GOOGLE_HEADER, GOOGLE_TOKEN_HEADER].iter().filter(|name| self.headers.get(name).is_some()) {
+            edits.remove(name);
+        }
+        let auth = |target: &Arc<Target>| self.plan.provider(target.provider).map(|provider| provider.auth);
+        if decision.targets.iter().any(|target| auth(target) == Some(Auth::GcpAuthn)) {
+            edits.remove.retain(|name| name != WANTS_GOOGLE_HEADER);
+            edits.set(WANTS_GOOGLE_HEADER, "1".to_owned());
+        }
         Step::Forward(edits)
     }
 

@@ -25,6 +25,9 @@ pub(crate) mod secrets;
 pub mod signature;
 pub mod splice;
 pub mod sse;
+// `proptest` is for native tests only.
+#[cfg(all(test, not(target_family = "wasm")))]
+pub(crate) mod testing;
 
 use crate::usage::Usage;
 use canonical::{Answer, ApiError, ChatRequest, StreamEvent};
@@ -147,6 +150,9 @@ impl Format {
 
     /// Writes a request for a provider that speaks this format.
     pub fn write_request(self, request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<Written, RequestError> {
+        if self != Format::OpenAiResponses {
+            openai_responses::stateful(request)?;
+        }
         match self {
             Format::OpenAiChat => openai_chat::write_request(request, outgoing),
             Format::AnthropicMessages => anthropic_messages::write_request(request, outgoing),

@@ -32,8 +32,14 @@ pub use vertex::host as vertex_host;
 use crate::formats::Format;
 use crate::formats::embeddings::EmbeddingsFormat;
 
-/// The header by which an attempt tells Envoy to put in the credential of the provider that it names.
+/// The header by which an attempt tells Envoy to sign for the provider that it names.
 pub const SIGN_HEADER: &str = "x-conduit-sign";
+
+/// The header by which the gateway tells Envoy that a target needs an access token of Google Cloud.
+pub const WANTS_GOOGLE_HEADER: &str = "x-conduit-google";
+
+/// The header in which Envoy hands that token over.
+pub const GOOGLE_TOKEN_HEADER: &str = "x-conduit-google-token";
 
 /// How a provider wants its credential.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +56,7 @@ pub enum Auth {
     GlmJwt,
     /// None from here: Envoy signs the attempt for AWS, Signature Version 4.
     AwsSigV4,
-    /// None from here: Envoy fetches a token from Google's metadata server.
+    /// `authorization: Bearer …` with a token that Envoy fetches from Google's metadata server.
     GcpAuthn,
 }
 
@@ -68,7 +74,7 @@ pub enum Operation<'a> {
 }
 
 impl Auth {
-    /// Whether Envoy puts the credential in, not the module.
+    /// Whether Envoy has the credential, not the configuration.
     pub fn is_envoys(self) -> bool {
         matches!(self, Auth::AwsSigV4 | Auth::GcpAuthn)
     }

@@ -95,6 +95,22 @@ cells! {
     error_anthropic_to_bedrock
     error_bedrock_to_openai
     error_bedrock_to_anthropic
+    request_responses_to_openai
+    request_responses_to_anthropic
+    request_openai_to_responses
+    request_anthropic_to_responses
+    answer_responses_to_openai
+    answer_responses_to_anthropic
+    answer_openai_to_responses
+    answer_anthropic_to_responses
+    stream_responses_to_openai
+    stream_responses_to_anthropic
+    stream_openai_to_responses
+    stream_anthropic_to_responses
+    error_responses_to_openai
+    error_responses_to_anthropic
+    error_openai_to_responses
+    error_anthropic_to_responses
 }
 
 fn run(cell: &str, text: &str) {

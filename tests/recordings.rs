@@ -180,7 +180,8 @@ fn every_recorded_answer_is_read_with_its_usage_and_written_for_every_client() {
         if recording.format.reported_usage(&json).unwrap_or_default() != answer.usage {
             wrong.push(format!("{}: another usage than is reported: {:?}", recording.id, answer.usage));
         }
-        for (client, name) in CLIENTS {
+        // A client of the provider's own format gets the provider's own bytes.
+        for (client, name) in CLIENTS.into_iter().filter(|(client, _)| *client != recording.format) {
             let body = String::from_utf8(client.write_answer(&answer, &incoming(None))).unwrap();
             keep(&mut out, json!({"id": recording.id, "client": name, "kind": "answer", "body": body}));
         }
@@ -215,7 +216,7 @@ fn every_recorded_stream_means_the_same_however_it_is_cut() {
             assert!(failed || finished(&torn), "{} torn at {at} looks whole", recording.id);
         }
         read += 1;
-        for (client, name) in CLIENTS {
+        for (client, name) in CLIENTS.into_iter().filter(|(client, _)| *client != recording.format) {
             let mut body = Vec::new();
             let mut writer = client.stream_writer(&incoming(None));
             whole.iter().for_each(|event| writer.write(event, &mut body));

@@ -51,7 +51,11 @@ fn options(dynamic_dir: Option<&Path>) -> Options {
 }
 
 fn rendered() -> Value {
-    bootstrap(&plan(DOCUMENT), DOCUMENT, &options(None))
+    rendered_from(DOCUMENT)
+}
+
+fn rendered_from(text: &str) -> Value {
+    bootstrap(&plan(text), text, &options(None))
 }
 
 fn cluster<'a>(bootstrap: &'a Value, name: &str) -> &'a Value {
@@ -178,52 +182,53 @@ fn upstream_filters(bootstrap: &Value) -> Vec<Value> {
     found[0].as_array().unwrap().clone()
 }
 
-#[test]
-fn envoy_puts_its_own_credentials_into_attempts_that_name_their_provider_only() {
-    let filters = upstream_filters(&rendered());
-    let signing: Vec<&Value> = filters.iter().filter(|f| f["typed_config"].get("extension_config").is_some()).collect();
-    let seen: Vec<(&str, &str)> = signing
-        .iter()
-        .map(|filter| {
-            let matcher = &filter["typed_config"]["xds_matcher"]["matcher_list"]["matchers"][0];
-            let named = &matcher["predicate"]["not_matcher"]["single_predicate"];
-            assert_eq!(named["input"]["typed_config"]["header_name"], "x-conduit-sign");
-            let skip = matcher["on_match"]["action"]["typed_config"]["@type"].as_str().unwrap();
-            assert!(skip.ends_with("SkipFilter"), "{skip}");
-            let name = filter["typed_config"]["extension_config"]["name"].as_str().unwrap();
-            (named["value_match"]["exact"].as_str().unwrap(), name)
-        })
-        .collect();
-    assert_eq!(
-        seen,
-        [("bedrock", "envoy.filters.http.aws_request_signing"), ("vertex", "envoy.filters.http.gcp_authn")]
-    );
-    assert_eq!(signing[0]["typed_config"]["extension_config"]["typed_config"]["region"], "us-east-1");
-    // A document without such providers has no such filter.
-    let plain = "version: 1\nproviders: {house: {kind: openai-compatible, url: \"http://127.0.0.1:1/v1\"}}\n";
-    let plain = bootstrap(&plan(plain), plain, &options(None));
-    assert!(!plain.to_string().contains("x-conduit-sign"), "{plain}");
+fn names(filters: &[Value]) -> Vec<&str> {
+    filters.iter().map(|filter| filter["name"].as_str().unwrap()).collect()
 }
 
-/// Filters see requests in their order and answers in reverse.
+/// The header and value without which a filter is skipped, and the filter.
+fn condition(filter: &Value) -> (&str, &str, &Value) {
+    let matcher = &filter["typed_config"]["xds_matcher"]["matcher_list"]["matchers"][0];
+    let skip = matcher["on_match"]["action"]["typed_config"]["@type"].as_str().unwrap();
+    assert!(skip.ends_with("SkipFilter"), "{skip}");
+    let wanted = &matcher["predicate"]["not_matcher"]["single_predicate"];
+    let header = wanted["input"]["typed_config"]["header_name"].as_str().unwrap();
+    (header, wanted["value_match"]["exact"].as_str().unwrap(), &filter["typed_config"]["extension_config"])
+}
+
 #[test]
-fn the_role_sees_answers_decompressed_and_signatures_see_no_private_header() {
-    let names: Vec<String> =
-        upstream_filters(&rendered()).iter().map(|filter| filter["name"].as_str().unwrap().to_owned()).collect();
+fn envoy_puts_its_own_credentials_into_what_asks_for_them_only() {
+    let bootstrap = rendered();
+    let upstream = upstream_filters(&bootstrap);
+    // What is private goes before anything is signed, and the sign itself after.
     assert_eq!(
-        names,
+        names(&upstream),
         [
             "conduit.upstream",
             "envoy.filters.http.header_mutation",
             "conduit.sign.bedrock",
-            "conduit.sign.vertex",
             "conduit.signed",
-            "conduit.decompress.gzip",
-            "conduit.decompress.brotli",
-            "conduit.decompress.zstd",
             "envoy.filters.http.upstream_codec",
         ]
     );
+    let (header, value, signing) = condition(&upstream[2]);
+    assert_eq!((header, value), ("x-conduit-sign", "bedrock"));
+    assert_eq!(signing["name"], "envoy.filters.http.aws_request_signing");
+    assert_eq!(signing["typed_config"]["region"], "us-east-1");
+    assert_eq!(upstream[3]["typed_config"]["mutations"]["request_mutations"][0]["remove"], "x-conduit-sign");
+
+    let mut downstream = Vec::new();
+    all(&bootstrap, "http_filters", &mut downstream);
+    let downstream = downstream[0].as_array().unwrap();
+    assert_eq!(names(downstream), ["conduit.gateway", "conduit.google", "envoy.filters.http.router"]);
+    let (header, value, google) = condition(&downstream[1]);
+    assert_eq!((header, value), ("x-conduit-google", "1"));
+    assert_eq!(google["typed_config"]["token_header"]["name"], "x-conduit-google-token");
+
+    // A document without such providers has no such filter.
+    let plain = "version: 1\nproviders: {house: {kind: openai-compatible, url: \"http://127.0.0.1:1/v1\"}}\n";
+    let plain = rendered_from(plain).to_string();
+    assert!(!plain.contains("x-conduit-sign") && !plain.contains("conduit.google"), "{plain}");
 }
 
 /// Follows the way of bytes from a provider's cluster to its address.

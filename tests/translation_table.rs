@@ -28,7 +28,7 @@ pub const CLIENTS: [(&str, Format); 3] =
 /// A column: its title, the format, and a model that the provider would know.
 pub const PROVIDERS: [(&str, Format, &str); 6] = [
     ("Chat Completions", Format::OpenAiChat, "gpt-4o"),
-    ("Responses", Format::OpenAiResponses, "gpt-5"),
+    ("Responses", Format::OpenAiResponses, "gpt-4o"),
     ("Anthropic", Format::AnthropicMessages, "claude-sonnet-4-5"),
     ("Gemini", Format::Gemini, "gemini-2.5-flash"),
     ("Converse, Claude", Format::BedrockConverse, "anthropic.claude-sonnet-4-5-20250929-v1:0"),
@@ -45,6 +45,9 @@ struct Feature {
     marks: Vec<String>,
     /// Names by which it may be noted as dropped or refused.
     names: Vec<String>,
+    /// Models to ask in place of the usual ones, by the provider's column.
+    #[serde(default)]
+    models: BTreeMap<String, String>,
     /// Why nothing has to be there: what the provider does anyway.
     #[serde(default)]
     implied: Vec<String>,
@@ -71,6 +74,7 @@ fn outcome(feature: &Feature, client: Format, provider: (&str, Format, &str)) ->
         body[name] = value.clone();
     }
     let request = client.read_request(&body).map_err(|e| format!("{}: cannot be read: {e}", feature.name))?;
+    let model = feature.models.get(title).map_or(model, String::as_str);
     let outgoing = Outgoing { model, default_max_tokens: 4096, rejects: &[] };
     let written = match format.write_request(&request, &outgoing) {
         Ok(written) => written,

@@ -1,23 +1,22 @@
 //! What the fuzz targets share: cutting input into pieces, and what must hold for every request, answer and stream.
 
+pub mod gateway;
+
 use conduit::formats::canonical::{Answer, Part, StreamEvent};
 use conduit::formats::{Format, Incoming, Outgoing, eventstream, sse};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every format that the gateway speaks.
-pub const FORMATS: [Format; 5] = [
-    Format::OpenAiChat,
-    Format::OpenAiResponses,
-    Format::AnthropicMessages,
-    Format::Gemini,
-    Format::BedrockConverse,
-];
+pub const FORMATS: [Format; 5] =
+    [Format::OpenAiChat, Format::OpenAiResponses, Format::AnthropicMessages, Format::Gemini, Format::BedrockConverse];
 
-const INCOMING: Incoming<'static> = Incoming { model: "asked", id: "x1", created: 1_700_000_000, counted: None, include_usage: true, request: None };
+const INCOMING: Incoming<'static> =
+    Incoming { model: "asked", id: "x1", created: 1_700_000_000, counted: None, include_usage: true, request: None };
 
 /// Models with rules of their own in the writers: reasoning or not, old and new ways to say the same.
-const MODELS: [&str; 6] = ["gpt-4o", "o3", "claude-sonnet-4-5", "claude-opus-4-7", "gemini-3-pro-preview", "amazon.nova-pro-v1:0"];
+const MODELS: [&str; 6] =
+    ["gpt-4o", "o3", "claude-sonnet-4-5", "claude-opus-4-7", "gemini-3-pro-preview", "amazon.nova-pro-v1:0"];
 
 /// `data` cut into pieces, in several ways.
 pub fn pieces(data: &[u8]) -> Vec<Vec<&[u8]>> {
@@ -65,6 +64,7 @@ pub fn answer(format: Format, data: &[u8]) {
         serde_json::from_slice::<Value>(&written).expect("what is written is JSON");
         let again = target.read_answer(&written).expect("what is written can be read");
         assert_eq!(answer_text(&again), answer_text(&answer), "{}", String::from_utf8_lossy(&written));
+        assert_eq!(answer_calls(&again), answer_calls(&answer), "{}", String::from_utf8_lossy(&written));
     }
 }
 
@@ -81,6 +81,22 @@ fn answer_text(answer: &Answer) -> String {
     text
 }
 
+/// What the first choice calls, by name, with arguments as JSON values: a format may space them otherwise. Calls that no
+/// format's rules allow, without a name or with arguments that are no object, are not compared.
+fn answer_calls(answer: &Answer) -> Vec<(String, Value)> {
+    let parts = answer.choices.first().map(|choice| choice.parts.as_slice()).unwrap_or_default();
+    let calls = parts.iter().filter_map(|part| match part {
+        Part::ToolCall(call) => usable_call(&call.name, &call.arguments),
+        _ => None,
+    });
+    calls.collect()
+}
+
+fn usable_call(name: &str, arguments: &str) -> Option<(String, Value)> {
+    let arguments: Value = serde_json::from_str(arguments).ok().filter(Value::is_object)?;
+    (!name.is_empty() && arguments.get("_raw").is_none()).then(|| (name.to_owned(), arguments))
+}
+
 /// A stream makes one well-formed answer, however its bytes are cut, and says the same in every format.
 pub fn stream(format: Format, data: &[u8]) {
     let Some(events) = read_stream(format, &[data]) else { return };
@@ -93,15 +109,20 @@ pub fn stream(format: Format, data: &[u8]) {
         let mut written = Vec::new();
         events.iter().for_each(|event| writer.write(event, &mut written));
         let shown = String::from_utf8_lossy(&written);
-        let again = if target == Format::BedrockConverse { read_binary(&written) } else { read_stream(target, &[&written]) };
+        let again =
+            if target == Format::BedrockConverse { read_binary(&written) } else { read_stream(target, &[&written]) };
         let again = again.expect("events stay small");
         check_events(&again);
         assert_eq!(failed(&again), failed(&events), "{shown}");
         assert_eq!(stream_text(&again), stream_text(&events), "{shown}");
+        if !failed(&events) {
+            assert_eq!(stream_calls(&again), stream_calls(&events), "{shown}");
+        }
     }
 }
 
-fn read_stream(format: Format, pieces: &[&[u8]]) -> Option<Vec<StreamEvent>> {
+/// The events of a stream of server-sent events; `None`: one is too large.
+pub fn read_stream(format: Format, pieces: &[&[u8]]) -> Option<Vec<StreamEvent>> {
     let mut parser = sse::Parser::new(1 << 20);
     let mut reader = format.stream_reader();
     let mut events = Vec::new();
@@ -114,7 +135,8 @@ fn read_stream(format: Format, pieces: &[&[u8]]) -> Option<Vec<StreamEvent>> {
     Some(events)
 }
 
-fn read_binary(bytes: &[u8]) -> Option<Vec<StreamEvent>> {
+/// The events of a stream in Amazon's framing.
+pub fn read_binary(bytes: &[u8]) -> Option<Vec<StreamEvent>> {
     let mut parser = eventstream::Parser::new(1 << 24);
     let mut reader = Format::BedrockConverse.stream_reader();
     let mut events = Vec::new();
@@ -130,7 +152,7 @@ fn read_binary(bytes: &[u8]) -> Option<Vec<StreamEvent>> {
 
 /// What `StreamEvent` promises: one start, first; one end, last; nothing but the end after an error; a choice says
 /// nothing after its finish; calls are numbered from 0 and begin before their arguments.
-fn check_events(events: &[StreamEvent]) {
+pub fn check_events(events: &[StreamEvent]) {
     let (mut finished, mut calls) = (BTreeSet::new(), BTreeSet::new());
     for (place, event) in events.iter().enumerate() {
         assert_eq!(place == 0, matches!(event, StreamEvent::Start { .. }), "{events:?}");
@@ -160,11 +182,13 @@ fn check_events(events: &[StreamEvent]) {
     assert!(!events.is_empty());
 }
 
-fn failed(events: &[StreamEvent]) -> bool {
+/// Whether a stream says that it failed.
+pub fn failed(events: &[StreamEvent]) -> bool {
     events.iter().any(|event| matches!(event, StreamEvent::Error(_)))
 }
 
-fn stream_text(events: &[StreamEvent]) -> String {
+/// What the first choice of a stream says, refusals included.
+pub fn stream_text(events: &[StreamEvent]) -> String {
     let mut text = String::new();
     for event in events {
         match event {
@@ -175,4 +199,22 @@ fn stream_text(events: &[StreamEvent]) -> String {
         }
     }
     text
+}
+
+/// What the first choice of a stream calls, as [`answer_calls`] has it.
+pub fn stream_calls(events: &[StreamEvent]) -> Vec<(String, Value)> {
+    let mut calls: BTreeMap<u64, (String, String)> = BTreeMap::new();
+    for event in events {
+        match event {
+            StreamEvent::ToolStart { choice: 0, index, name, .. } => {
+                calls.insert(*index, (name.clone(), String::new()));
+            }
+            StreamEvent::ToolArguments { choice: 0, index, json } => {
+                calls.entry(*index).or_default().1.push_str(json);
+            }
+            _ => {}
+        }
+    }
+    let whole = |arguments: &str| if arguments.trim().is_empty() { "{}".to_owned() } else { arguments.to_owned() };
+    calls.values().filter_map(|(name, arguments)| usable_call(name, &whole(arguments))).collect()
 }

@@ -5,7 +5,6 @@
 //! exactly those from Envoy's own environment.
 
 mod clusters;
-mod compression;
 mod credentials;
 mod listener;
 pub mod metrics;

@@ -83,7 +83,8 @@ fn read_one(entry: &Entry<'_>, plan: &mut Plan, env: &dyn Env) -> Option<Provide
     let place = [(Field::Region, "the AWS region of the models"), (Field::Project, "the Google Cloud project")];
     for (field, what) in place.iter().filter(|(field, _)| spec.fields.contains(field)) {
         // A key and an address leave nothing that a region is needed for.
-        if !(*field == Field::Region && auth == Auth::Bearer && fields.has("url")) && !fields.has(field.name()) {
+        let needed = *field == Field::Project || auth != Auth::Bearer || !fields.has("url");
+        if needed && !fields.has(field.name()) {
             fields.missing(field.name(), what);
         }
     }

@@ -86,7 +86,9 @@ impl Attempt {
         let call = outgoing::call(&borrowed, &target, provider)
             .map_err(|error| AttemptError { status: error.status, body: borrowed.format.write_error(&error) })?;
         let (edits, wants_body) = request_head(&mut borrowed, (&target, provider), &call, headers, now);
-        let credentials = Credentials::new(providers::credentials(provider, now));
+        let mut credentials = providers::credentials(provider, now);
+        credentials.extend(borrowed.google_token.clone());
+        let credentials = Credentials::new(credentials);
         let ledger = &mut borrowed.ledger;
         ledger.tried.push(Tried { target: target.name.clone(), status: None, began: now, took: None });
         ledger.usage = Usage::default();

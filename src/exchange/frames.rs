@@ -111,15 +111,18 @@ fn whole_events(bytes: &[u8]) -> usize {
     ends(b"\n\n").max(ends(b"\n\r\n")).max(ends(b"\r\r"))
 }
 
-/// Each message begins with its length, four bytes, most significant first.
+/// How long the message is that `bytes` begin with, where all of it is there. It begins with its length, four bytes, most
+/// significant first.
+pub fn first_message(bytes: &[u8]) -> Option<usize> {
+    let (length, _) = bytes.split_first_chunk::<4>()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX).max(4);
+    (length <= bytes.len()).then_some(length)
+}
+
 fn whole_messages(bytes: &[u8]) -> usize {
     let mut whole = 0_usize;
-    while let Some((length, _)) = bytes.get(whole..).and_then(<[u8]>::split_first_chunk::<4>) {
-        let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX).max(4);
-        match whole.checked_add(length).filter(|end| *end <= bytes.len()) {
-            Some(end) => whole = end,
-            None => break,
-        }
+    while let Some(length) = bytes.get(whole..).and_then(first_message) {
+        whole = whole.saturating_add(length);
     }
     whole
 }

@@ -89,7 +89,8 @@ pub fn may_leave(name: &str) -> bool {
     if name.starts_with(':') {
         return name != ":authority";
     }
-    let internal = ["x-conduit-", "x-envoy-", "x-forwarded-"].iter().any(|prefix| name.starts_with(prefix));
+    // Amazon's are of one signed request: the client's own, or an earlier attempt's.
+    let internal = ["x-conduit-", "x-envoy-", "x-forwarded-", "x-amz-"].iter().any(|prefix| name.starts_with(prefix));
     !internal && !PRIVATE.contains(&name) && !may_be_credential(name)
 }
 
@@ -123,6 +124,7 @@ mod tests {
             "cookie",
             "x-auth-token",
             "x-amz-security-token",
+            "x-amz-date",
             "ocp-apim-subscription-key",
             "x-functions-key",
             "cf-access-jwt-assertion",

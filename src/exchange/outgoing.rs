@@ -8,8 +8,8 @@ use crate::formats::embeddings::EmbeddingsFormat;
 use crate::formats::signature::{self, Vendor};
 use crate::formats::splice::{self, Edit};
 use crate::formats::{Format, Outgoing, anthropic_messages, invoke};
-use crate::host::Time;
-use crate::providers::{Ask, Body, Call, Envelope, Operation, SIGN_HEADER, presented, spec};
+use crate::host::{Secret, Time};
+use crate::providers::{Ask, Auth, Body, Call, Envelope, GOOGLE_TOKEN_HEADER, Operation, SIGN_HEADER, presented, spec};
 use serde_json::{Map, Value};
 
 /// A body to send, and the parameters that its format has no place for.
@@ -115,8 +115,14 @@ pub(super) fn request_head(
     if let Some((name, value)) = presented(provider, now) {
         edits.set(name, value.reveal().to_owned());
     }
-    if provider.auth.is_envoys() {
-        edits.set(SIGN_HEADER, provider.name.clone());
+    // Headers are those of all attempts: one before may have taken the token off.
+    if let Some(token) = headers.get(GOOGLE_TOKEN_HEADER) {
+        exchange.google_token = Some(Secret::new(token.to_owned()));
+    }
+    match (provider.auth, &exchange.google_token) {
+        (Auth::AwsSigV4, _) => edits.set(SIGN_HEADER, provider.name.clone()),
+        (Auth::GcpAuthn, Some(token)) => edits.set("authorization", format!("Bearer {}", token.reveal())),
+        _ => {}
     }
     let wants_body = match exchange.endpoint {
         Endpoint::Other { .. } => passing::wants_body(exchange, target, provider),

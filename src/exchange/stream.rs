@@ -1,7 +1,7 @@
 //! Streamed answers on their way from a provider's format to the client's.
 
 use super::Ledger;
-use super::frames::{FrameFault, Frames, Framing};
+use super::frames::{FrameFault, Frames, Framing, first_message};
 use crate::formats::canonical::{ApiError, StreamEvent};
 use crate::formats::secrets::Credentials;
 use crate::formats::splice::{self, Edit};
@@ -27,6 +27,8 @@ pub struct Pipe {
     text: bool,
     /// The credentials that the request carried: an error may repeat them.
     credentials: Credentials,
+    /// The provider failed or an event held a credential. It stays so: an event may leave later than it was read.
+    tainted: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,6 +63,7 @@ impl Pipe {
             over: false,
             text: client != Format::BedrockConverse,
             credentials: Credentials::default(),
+            tainted: false,
         }
     }
 
@@ -81,7 +84,7 @@ impl Pipe {
         }
         let (reader, writer, how) = (&mut self.reader, &mut self.writer, self.how);
         let mut events = Vec::new();
-        let mut failing = false;
+        let mut tainted = self.tainted;
         let credentials = &self.credentials;
         let mut parsed = self.frames.push(bytes, &mut |event| {
             // Before anything else masks part of it.
@@ -89,7 +92,7 @@ impl Pipe {
             let event = sse::Event { name: event.name, data: struck.as_deref().unwrap_or(event.data) };
             reader.event(&event, &mut events);
             note(&events, ledger);
-            failing |= failed(&events);
+            tainted |= struck.is_some() || failed(&events);
             match how {
                 How::Verbatim => {}
                 How::HidingUsage => repeat_without_usage(&event, &mut out),
@@ -126,20 +129,33 @@ impl Pipe {
         } else if ends {
             self.over = true;
             self.finish(ledger, &mut out);
-            failing = true;
+            tainted = true;
         }
+        self.tainted = tainted;
         // Events leave whole, so that no key is split here.
-        let withheld = if failing { self.credentials.struck_bytes(&out) } else { None };
-        let Some(withheld) = withheld else { return out };
-        if !self.text {
-            // A message cannot be changed without its checksums: another one says what there is to say.
-            let error = ApiError::new(502, "the provider reported an error that holds the gateway's credential");
-            out.clear();
-            self.over = true;
-            self.writer.write(&StreamEvent::Error(error), &mut out);
-            return out;
+        if tainted {
+            self.withhold(&mut out);
         }
-        withheld
+        out
+    }
+
+    /// Strikes the credentials from what leaves.
+    fn withhold(&mut self, out: &mut Vec<u8>) {
+        if self.text {
+            if let Some(struck) = self.credentials.struck_bytes(out) {
+                *out = struck;
+            }
+            if let Some(struck) = unescaped(out, &self.credentials) {
+                *out = struck;
+            }
+            return;
+        }
+        let Some(fine) = fine_messages(out, &self.credentials) else { return };
+        // A message cannot be changed without its checksums: another one says what there is to say.
+        let error = ApiError::new(502, "the provider reported an error that holds the gateway's credential");
+        out.truncate(fine);
+        self.over = true;
+        self.writer.write(&StreamEvent::Error(error), out);
     }
 
     /// The provider's bytes are over. An event without its end still counts where it is whole but for that; what was
@@ -176,6 +192,33 @@ impl Pipe {
             _ => out.append(&mut self.tail),
         }
     }
+}
+
+/// Events in whose JSON a credential hides behind escapes, without it; `None`: there are none.
+fn unescaped(events: &[u8], credentials: &Credentials) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut found = false;
+    let mut each = |event: sse::Event<'_>| {
+        let struck = credentials.struck_json(event.data);
+        found |= struck.is_some();
+        write_event(event.name, struck.as_deref().unwrap_or(event.data).as_bytes(), &mut out);
+    };
+    let mut parser = sse::Parser::new(LARGEST_EVENT);
+    parser.push(events, &mut each).and_then(|()| parser.finish(&mut each)).ok()?;
+    found.then_some(out)
+}
+
+/// How many bytes of Amazon's messages stand before the first that holds a credential; `None`: none does.
+fn fine_messages(messages: &[u8], credentials: &Credentials) -> Option<usize> {
+    let mut fine = 0_usize;
+    while let Some(rest) = messages.get(fine..).filter(|rest| !rest.is_empty()) {
+        let length = first_message(rest).unwrap_or(rest.len());
+        if credentials.struck_bytes(rest.get(..length)?).is_some() {
+            return Some(fine);
+        }
+        fine = fine.saturating_add(length);
+    }
+    None
 }
 
 /// An event for a client of another format: the provider's word for a kind of error means nothing there.

@@ -21,6 +21,8 @@ mod stream_read;
 mod stream_write;
 mod usage;
 
+pub(super) use model::least_effort;
+
 pub use answer::read_answer;
 pub use answer_write::write_answer;
 pub use error::{read_error, write_error};

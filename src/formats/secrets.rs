@@ -55,7 +55,14 @@ impl Credentials {
         Some(self.0.iter().fold(text.to_owned(), struck))
     }
 
-    /// The same for bytes.
+    /// JSON without them where its strings hold any, as they are once their escapes are read; `None`: they hold none.
+    pub fn struck_json(&self, json: &str) -> Option<String> {
+        let mut value = serde_json::from_str::<Value>(json).ok()?;
+        let mut struck = |text: &mut String| self.struck(text).map(|struck| *text = struck).is_some();
+        each_string(&mut value, &mut struck).then(|| value.to_string())
+    }
+
+    /// As [`Credentials::struck`], for bytes.
     pub fn struck_bytes(&self, bytes: &[u8]) -> Option<Vec<u8>> {
         self.struck(&String::from_utf8_lossy(bytes)).map(String::into_bytes)
     }
@@ -69,18 +76,23 @@ pub(crate) fn mask_error(body: &[u8], credentials: &Credentials) -> Option<Vec<u
     }
 }
 
-/// Masks every string of a JSON value; says whether one changed. The parser bounds the depth.
+/// Masks every string of a JSON value; says whether one changed.
 fn mask_strings(value: &mut Value, credentials: &Credentials) -> bool {
+    each_string(value, &mut |text| {
+        let known = credentials.struck(text);
+        let masked = mask(known.as_deref().unwrap_or(text));
+        let changed = masked != *text;
+        *text = masked;
+        changed
+    })
+}
+
+/// Changes every string of a JSON value; says whether one changed. The parser bounds the depth.
+fn each_string(value: &mut Value, change: &mut dyn FnMut(&mut String) -> bool) -> bool {
     match value {
-        Value::String(text) => {
-            let known = credentials.struck(text);
-            let masked = mask(known.as_deref().unwrap_or(text));
-            let changed = masked != *text;
-            *text = masked;
-            changed
-        }
-        Value::Array(all) => all.iter_mut().fold(false, |changed, value| mask_strings(value, credentials) | changed),
-        Value::Object(all) => all.values_mut().fold(false, |changed, value| mask_strings(value, credentials) | changed),
+        Value::String(text) => change(text),
+        Value::Array(all) => all.iter_mut().fold(false, |changed, value| each_string(value, change) | changed),
+        Value::Object(all) => all.values_mut().fold(false, |changed, value| each_string(value, change) | changed),
         _ => false,
     }
 }

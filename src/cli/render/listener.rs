@@ -1,6 +1,6 @@
 //! The listener: HTTP in, the gateway and upstream roles of the module, one route for everything.
 
-use super::{Options, compression, credentials, millis, socket, tap, typed};
+use super::{Options, credentials, millis, socket, tap, typed};
 use crate::config::Plan;
 use crate::exchange::CLUSTER_HEADER;
 use serde_json::{Value, json};
@@ -70,18 +70,21 @@ fn connection_manager(plan: &Plan, text: &str, options: &Options) -> Value {
             "server_header_transformation": "PASS_THROUGH",
             "access_log": [access_log(options)],
             "route_config": routes(plan),
-            "http_filters": [
-                module("conduit.gateway", plan, text, options),
-                {
-                    "name": "envoy.filters.http.router",
-                    "typed_config": typed("envoy.extensions.filters.http.router.v3.Router", json!({
-                        "suppress_envoy_headers": true,
-                        "upstream_http_filters": upstream_filters(plan, text, options),
-                    })),
-                },
-            ],
+            "http_filters": filters(plan, text, options),
         }),
     )
+}
+
+/// What each request passes.
+fn filters(plan: &Plan, text: &str, options: &Options) -> Vec<Value> {
+    let router = typed(
+        "envoy.extensions.filters.http.router.v3.Router",
+        json!({"suppress_envoy_headers": true, "upstream_http_filters": upstream_filters(plan, text, options)}),
+    );
+    let mut filters = vec![module("conduit.gateway", plan, text, options)];
+    filters.extend(credentials::google(plan));
+    filters.push(json!({"name": "envoy.filters.http.router", "typed_config": router}));
+    filters
 }
 
 /// How long a client may see nothing: every target of the longest chain may use up its time, then the answer its own.
@@ -121,34 +124,27 @@ pub(super) fn plugin(role: &str, text: &str, plan: &Plan, options: &Options) -> 
     })
 }
 
-/// What each attempt passes on its way out, and its answer in reverse: the upstream role, which reads answers only as
-/// they are; [`PRIVATE`] taken off, so that none of it is signed; Envoy's own credentials; the decompressors.
+/// What each attempt passes on its way out: the upstream role; [`PRIVATE`] taken off, so that none of it is signed;
+/// Envoy's own credentials.
 fn upstream_filters(plan: &Plan, text: &str, options: &Options) -> Vec<Value> {
-    let counted = compression::trailers();
-    let counted: Vec<&str> = counted.iter().map(String::as_str).collect();
     let codec = typed("envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec", json!({}));
     let mut filters = vec![
         module("conduit.upstream", plan, text, options),
-        without_headers("envoy.filters.http.header_mutation", PRIVATE, &counted),
+        without_headers("envoy.filters.http.header_mutation", PRIVATE),
     ];
-    filters.extend(credentials::filters(plan));
-    filters.extend(compression::filters());
+    filters.extend(credentials::signing(plan));
     filters.push(json!({"name": "envoy.filters.http.upstream_codec", "typed_config": codec}));
     filters
 }
 
-/// A filter that takes headers off requests, and trailers off answers.
-pub(super) fn without_headers(name: &str, headers: &[&str], trailers: &[&str]) -> Value {
-    let removals = |names: &[&str]| names.iter().map(|name| json!({"remove": name})).collect::<Vec<Value>>();
-    let mut mutations = json!({"request_mutations": removals(headers)});
-    if let Some(mutations) = mutations.as_object_mut().filter(|_| !trailers.is_empty()) {
-        mutations.insert("response_trailers_mutations".to_owned(), removals(trailers).into());
-    }
+/// A filter that takes headers off requests.
+pub(super) fn without_headers(name: &str, headers: &[&str]) -> Value {
+    let removals: Vec<Value> = headers.iter().map(|name| json!({"remove": name})).collect();
     json!({
         "name": name,
         "typed_config": typed(
             "envoy.extensions.filters.http.header_mutation.v3.HeaderMutation",
-            json!({"mutations": mutations}),
+            json!({"mutations": {"request_mutations": removals}}),
         ),
     })
 }

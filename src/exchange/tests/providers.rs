@@ -24,9 +24,16 @@ fn attempt(provider: &str, stream: bool, more: &str) -> (Attempt, HeaderEdits, V
         format!(r#"{{"model":"{provider}/m","stream":{stream},"messages":[{{"role":"user","content":"hi"}}]{more}}}"#);
     let (mut exchange, _) = Exchange::begin(plan, "1".into(), post(path), false, T0);
     let step = exchange.body(body.as_bytes());
-    assert!(matches!(step, Step::Forward(_)), "{step:?}");
+    let Step::Forward(asked) = step else { panic!("{step:?}") };
+    let wants_google = set(&asked, "x-conduit-google").is_some();
+    assert_eq!(wants_google, provider == "vertex");
     let exchange = Rc::new(RefCell::new(exchange));
-    let (attempt, edits, _) = Attempt::begin(&exchange, 1, Some(provider), &post(path), T0).unwrap();
+    let mut sent: Vec<(String, String)> = post(path).iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
+    if wants_google {
+        sent.push(("x-conduit-google-token".into(), "ya29.of-envoy".into()));
+    }
+    let (attempt, edits, _) = Attempt::begin(&exchange, 1, Some(provider), &Headers::new(sent), T0).unwrap();
+    assert!(!wants_google || edits.remove.contains(&"x-conduit-google-token".to_owned()));
     (attempt, edits, body.into_bytes())
 }
 
@@ -47,8 +54,8 @@ fn each_kind_gets_its_credential_in_its_own_header() {
             "vertex",
             "aiplatform.googleapis.com",
             "/v1/projects/p/locations/global/publishers/google/models/m:generateContent",
-            "x-conduit-sign",
-            "vertex",
+            "authorization",
+            "Bearer ya29.of-envoy",
         ),
         ("bedrock", "bedrock-runtime.eu-west-1.amazonaws.com", "/model/m/converse", "x-conduit-sign", "bedrock"),
         (
@@ -102,4 +109,73 @@ fn what_a_provider_calls_otherwise_is_renamed_and_what_it_rejects_is_named() {
     }
     // What the client never asked for, or gets in any case, is no loss to tell of.
     assert_eq!(attempt.dropped(), ["logit_bias", "user"]);
+}
+
+/// A stream of Chat Completions for a client of the same format, in pieces; what the client gets of each.
+fn repeated(pieces: &[&[u8]], key: &str) -> Vec<String> {
+    let env = |_: &str| Some(key.to_owned());
+    let plan = Arc::new(load(CONFIG, &env).unwrap());
+    let path = "/v1/chat/completions";
+    let body = r#"{"model":"openai/gpt-4o","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#;
+    let (mut exchange, _) = Exchange::begin(plan, "1".into(), post(path), false, T0);
+    exchange.body(body.as_bytes());
+    let exchange = Rc::new(RefCell::new(exchange));
+    let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("openai"), &post(path), T0).unwrap();
+    attempt.answer_head(&headers(&[(":status", "200"), ("content-type", "text/event-stream")]), false, ms(1));
+    pieces.iter().map(|piece| String::from_utf8(attempt.answer_piece(piece, false).unwrap()).unwrap()).collect()
+}
+
+#[test]
+fn a_key_in_a_repeated_event_is_struck_wherever_the_event_is_cut_and_however_it_is_spelt() {
+    let event = "data: {\"error\":{\"message\":\"no house/+key=12345\"}}";
+    let escaped = "data: {\"error\":{\"message\":\"no \\u0068ouse\\/+key=12345\"}}";
+    let said = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"house/+key=12345\"}}]}";
+    for event in [event, escaped, said] {
+        for end in ["\n\n", "\r\n\r\n", "\r\r", "\r\n\n"] {
+            let bytes = format!(": hello\n\ndata: {{\"n\":1.50}}\n\n{event}{end}");
+            for cut in 0..bytes.len() {
+                let (before, after) = bytes.as_bytes().split_at(cut);
+                let out = repeated(&[before, after, b": bye\n\n"], "house/+key=12345").concat();
+                assert!(!out.contains("12345") && out.contains("***"), "{out}");
+                assert!(out.contains("data: {\"n\":1.50}"), "{out}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_came_before_a_message_with_a_key_reaches_a_client_of_amazons_framing() {
+    use crate::formats::eventstream;
+    let env = |_: &str| Some("an-id.and-a-secret".to_owned());
+    let plan = Arc::new(load(CLOUDS, &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}")));
+    let path = "/model/keyed%2Fm/converse-stream";
+    let body = r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#;
+    let mut stream = Vec::new();
+    eventstream::write("messageStart", br#"{"role":"assistant"}"#, &mut stream);
+    eventstream::write("contentBlockDelta", br#"{"contentBlockIndex":0,"delta":{"text":"x"}}"#, &mut stream);
+    let fine = stream.len();
+    eventstream::write(
+        "contentBlockDelta",
+        br#"{"contentBlockIndex":0,"delta":{"text":"an-id.and-a-secret"}}"#,
+        &mut stream,
+    );
+    eventstream::write_exception("validationException", br#"{"message":"no an-id.and-a-secret"}"#, &mut stream);
+    for size in [1, 50, stream.len()] {
+        let (mut exchange, _) = Exchange::begin(Arc::clone(&plan), "1".into(), post(path), false, T0);
+        assert!(matches!(exchange.body(body.as_bytes()), Step::Forward(_)));
+        let exchange = Rc::new(RefCell::new(exchange));
+        let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("keyed"), &post(path), T0).unwrap();
+        let head = headers(&[(":status", "200"), ("content-type", "application/vnd.amazon.eventstream")]);
+        attempt.answer_head(&head, false, ms(1));
+        let mut out = Vec::new();
+        stream.chunks(size).for_each(|piece| out.extend(attempt.answer_piece(piece, false).unwrap()));
+        out.extend(attempt.answer_piece(&[], true).unwrap());
+        assert_eq!(out[..fine], stream[..fine], "{size}");
+        let mut names = Vec::new();
+        let mut parser = eventstream::Parser::new(1 << 20);
+        parser.push(&out, &mut |message| names.push((message.name.to_owned(), message.failed))).unwrap();
+        assert_eq!(parser.finish(), Ok(()));
+        assert_eq!(names.len(), 3, "{names:?}");
+        assert!(names[2].1 && !String::from_utf8_lossy(&out).contains("and-a-secret"), "{names:?}");
+    }
 }

@@ -160,6 +160,7 @@ pub(super) fn read(body: &[u8]) -> Result<Answer, ApiError> {
         _ => None,
     };
     let mut parts = parts.map_err(|error| unusable(&error.to_string()))?;
+    signed::restore(&mut parts);
     citations::place(&mut parts);
     let choice = Choice {
         parts,

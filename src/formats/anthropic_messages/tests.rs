@@ -7,6 +7,8 @@ mod streams;
 // Files and the environment are for native tests only.
 #[cfg(not(target_family = "wasm"))]
 mod recordings;
+#[cfg(not(target_family = "wasm"))]
+mod round_trip;
 
 use crate::formats::canonical::StreamEvent;
 use crate::formats::{Incoming, Outgoing, ReadStream, WriteStream, anthropic_messages, sse};

@@ -64,6 +64,8 @@ fn check_extra(draft: &mut Draft<'_>) -> Result<(), RequestError> {
         let zero = value.as_f64() == Some(0.0);
         let blank = value.as_array().is_some_and(Vec::is_empty) || value.as_object().is_some_and(Map::is_empty);
         match name.as_str() {
+            // Said with nothing in it, it is said all the same.
+            "web_search_options" => return refuse("this provider's web search is asked for in another way"),
             _ if value.is_null() || *value == Value::Bool(false) || blank => {}
             _ if OWN.contains(&name.as_str()) => {}
             "n" if value.as_u64() == Some(1) => {}
@@ -78,7 +80,6 @@ fn check_extra(draft: &mut Draft<'_>) -> Result<(), RequestError> {
             "functions" | "function_call" => return refuse("this provider knows `tools` only"),
             "tool_choice" => return refuse("this provider chooses among all tools, or must call one"),
             "response_format" => return refuse("this provider's output follows a JSON Schema or nothing"),
-            "web_search_options" => return refuse("this provider's web search is asked for in another way"),
             "mcp_servers" => return refuse("this provider's format has no MCP servers"),
             // Said again in the canonical form.
             "thinking" | "reasoning" | "enable_thinking" | "output_config" if request.reasoning.is_some() => {}

@@ -5,7 +5,7 @@ use super::super::secrets::mask;
 use super::super::{Format, Incoming};
 use super::error::{body_error, cut};
 use super::parts::read_content;
-use super::usage::{read_body_usage, write_usage};
+use super::usage::{read_body_usage, whole_usage, write_usage};
 use super::{arguments, audio, citations, function_call, given, read_stop, reasoning, text, write_stop};
 use serde_json::{Map, Value, json};
 
@@ -126,7 +126,7 @@ pub fn write_answer(answer: &Answer, incoming: &Incoming<'_>) -> Vec<u8> {
         "choices": choices,
     });
     if let Some(body) = body.as_object_mut() {
-        if let Some(usage) = write_usage(&answer.usage) {
+        if let Some(usage) = write_usage(&whole_usage(answer.usage.clone(), incoming.counted)) {
             body.insert("usage".to_owned(), usage);
         }
         for name in WRITTEN {

@@ -80,7 +80,8 @@ pub fn write_request(request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<W
         put("response_format", write_format(format));
     }
     if let Some(reasoning) = &request.reasoning {
-        write_reasoning(reasoning, request, native, effort, &mut put, &mut dropped);
+        let least = super::super::openai_responses::least_effort(outgoing.model);
+        write_reasoning(reasoning, request, native, (effort, least), &mut put, &mut dropped);
     }
     if let Some(user) = &request.user {
         put("user", user.clone().into());
@@ -171,7 +172,7 @@ fn write_reasoning(
     reasoning: &Reasoning,
     request: &ChatRequest,
     native: bool,
-    effort: Effort,
+    (effort, least): (Effort, Option<&'static str>),
     put: &mut dyn FnMut(&str, Value),
     dropped: &mut Dropped,
 ) {
@@ -189,6 +190,14 @@ fn write_reasoning(
         // Other models that reason cannot be told not to; the rest do not anyway.
         if effort == Effort::Switch {
             put("thinking", json!({"type": "disabled"}));
+        }
+        if effort == Effort::Full {
+            if let Some(least) = least {
+                put("reasoning_effort", least.into());
+            }
+            if least != Some("none") {
+                dropped.note("thinking");
+            }
         }
         return;
     }

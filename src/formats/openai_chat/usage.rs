@@ -69,9 +69,9 @@ pub(super) fn read_body_usage(body: &Value) -> Usage {
     usage
 }
 
-/// A `usage` object with what is known; `None` where nothing is.
+/// A `usage` object; `None` where input or output is not known, because clients take both for numbers.
 pub(super) fn write_usage(usage: &Usage) -> Option<Value> {
-    if usage.input.is_none() && usage.output.is_none() {
+    if usage.input.is_none() || usage.output.is_none() {
         return None;
     }
     let mut object = Map::new();
@@ -100,4 +100,13 @@ pub(super) fn write_usage(usage: &Usage) -> Option<Value> {
     let output = [("reasoning_tokens", usage.reasoning), ("audio_tokens", usage.audio_output)];
     details("completion_tokens_details", &output, &mut object);
     Some(object.into())
+}
+
+/// Clients take a prompt's tokens for a number: where the provider named the answer's only, the gateway's own count of
+/// the prompt stands there.
+pub(super) fn whole_usage(mut usage: Usage, counted: Option<u64>) -> Usage {
+    if usage.input.is_none() && usage.output.is_some() {
+        usage.input = counted.map(Tokens);
+    }
+    usage
 }

@@ -101,7 +101,13 @@ impl Reader<'_> {
         let Some(content) = given(item, "content") else {
             return Err(RequestError::new(at, "missing; expected a string or an array of content parts"));
         };
-        let parts = read_content(content, &at)?;
+        let mut parts = read_content(content, &at)?;
+        if role == Role::Assistant {
+            parts.retain(|part| !matches!(part, Part::Text { text, .. } if text.is_empty()));
+            if parts.is_empty() {
+                return Ok(());
+            }
+        }
         // Two messages of the assistant's in a row are two messages; one after its reasoning belongs to it.
         let says = |part: &Part| matches!(part, Part::Text { .. } | Part::Refusal(_));
         match self.out.last_mut() {

@@ -35,6 +35,21 @@ impl Effort {
     }
 }
 
+/// The least that an OpenAI model can be told to reason; `none` is not at all. `None`: it cannot be told
+/// (<https://platform.openai.com/docs/guides/reasoning>, 2026-11-21).
+pub(in crate::formats) fn least_effort(model: &str) -> Option<&'static str> {
+    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    if name.contains("-pro") {
+        None
+    } else if name.contains("codex") || name.starts_with('o') {
+        Some("low")
+    } else if name.starts_with("gpt-5.") {
+        Some("none")
+    } else {
+        Some("minimal")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -55,6 +70,15 @@ mod tests {
             ("grok-4", Effort::None),
         ] {
             assert_eq!(Effort::of(name), expected, "{name}");
+        }
+        for (name, least) in [
+            ("gpt-5.1", Some("none")),
+            ("gpt-5-mini", Some("minimal")),
+            ("openai/o3", Some("low")),
+            ("gpt-5.1-codex", Some("low")),
+            ("gpt-5-pro", None),
+        ] {
+            assert_eq!(least_effort(name), least, "{name}");
         }
     }
 }

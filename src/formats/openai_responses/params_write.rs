@@ -6,12 +6,16 @@ use super::model::Effort;
 use super::params::{choice_from_chat, write_choice, write_function, write_text_format};
 use super::request_read::LOGPROBS;
 use super::request_write::Notes;
+use super::response::TIERS;
 use super::{put, text};
 use serde_json::{Map, Value, json};
 
 /// The fewest output tokens that may be asked for
 /// (<https://platform.openai.com/docs/api-reference/responses/create>, 2026-11-21).
 const LEAST_TOKENS: u64 = 16;
+
+/// OpenAI's words for how much to reason (<https://platform.openai.com/docs/guides/reasoning>, 2026-11-21).
+const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 /// What brings OpenAI's reasoning back so that a client can keep it.
 const ENCRYPTED: &str = "reasoning.encrypted_content";
@@ -21,6 +25,8 @@ pub(super) struct Params<'a> {
     /// The request was read from this format.
     pub native: bool,
     pub effort: Effort,
+    /// The least that the model can be told to reason.
+    pub least: Option<&'static str>,
     pub body: &'a mut Map<String, Value>,
     pub notes: &'a mut Notes,
     pub text: Map<String, Value>,
@@ -48,6 +54,7 @@ impl Params<'_> {
             self.set("stream", true);
         }
         if !self.native {
+            request.unplaced_names().for_each(|name| self.notes.note(name));
             self.set("store", false);
             if self.effort == Effort::Full && !self.include.iter().any(|one| one == ENCRYPTED) {
                 self.include.push(ENCRYPTED.into());
@@ -96,7 +103,16 @@ impl Params<'_> {
                 let what = format!("has no tool of type `{kind}`; send functions");
                 return Err(refusal(&format!("tools[{i}]"), &what));
             }
-            None if self.native => return Ok(write_function(tool, tool.strict)),
+            None if self.native => {
+                let mut function = write_function(tool, tool.strict);
+                let prefix = format!("tools[{i}].");
+                for (path, value) in &self.request.unplaced {
+                    if let (Some(name), Some(function)) = (path.strip_prefix(&prefix), function.as_object_mut()) {
+                        function.insert(name.to_owned(), value.clone());
+                    }
+                }
+                return Ok(function);
+            }
             None => {}
         }
         if tool.cache.is_some() {
@@ -143,7 +159,12 @@ impl Params<'_> {
         let word = match reasoning {
             Reasoning::Effort(word) if self.native => word.as_str(),
             // What OpenAI's models do with their own words they say themselves.
-            Reasoning::Effort(word) if same_words && self.effort == Effort::Full => word.as_str(),
+            Reasoning::Effort(word) if same_words && self.effort == Effort::Full => {
+                if !EFFORTS.contains(&word.as_str()) {
+                    return self.notes.note("reasoning_effort");
+                }
+                word.as_str()
+            }
             // The others cannot be told not to.
             Reasoning::Effort(word) if word == "none" => return,
             Reasoning::Effort(word) => match word.as_str() {
@@ -157,7 +178,13 @@ impl Params<'_> {
             // Told nothing, a model that reasons does so as much as it likes.
             Reasoning::Adaptive if self.effort != Effort::None => return,
             Reasoning::Adaptive => "",
-            Reasoning::Off => return,
+            Reasoning::Off if self.effort != Effort::Full => return,
+            Reasoning::Off => {
+                if self.least != Some("none") {
+                    self.notes.note("thinking");
+                }
+                self.least.unwrap_or_default()
+            }
         };
         match self.effort {
             Effort::LowHigh if !self.native && word != "low" => put(&mut self.reasoning, "effort", Some("high")),
@@ -192,16 +219,23 @@ impl Params<'_> {
             "logprobs" if *value == true => self.include.push(LOGPROBS.into()),
             "top_logprobs" if !zero => self.set(name, value.clone()),
             "tool_choice" if text(value, "type") == Some("allowed_tools") => self.set(name, choice_from_chat(value)),
+            // Other vendors' tiers are named after theirs.
+            "service_tier" if chat && !self.native && !value.as_str().is_some_and(|tier| TIERS.contains(&tier)) => {
+                self.notes.note(name);
+            }
             "metadata"
-            | "safety_identifier"
+            | "moderation"
             | "prompt_cache_key"
+            | "prompt_cache_options"
             | "prompt_cache_retention"
+            | "safety_identifier"
             | "service_tier"
             | "stream_options"
                 if chat =>
             {
                 self.set(name, value.clone());
             }
+            _ if self.request.source == Some(Format::AnthropicMessages) => self.anthropic(name, value)?,
             "n" | "candidateCount" if value.as_u64() != Some(1) => {
                 return Err(refusal(name, &format!("gives one choice; {value} were asked for")));
             }
@@ -217,16 +251,43 @@ impl Params<'_> {
             "tool_choice" => return Err(refusal(name, "chooses among functions only")),
             "response_format" => return Err(refusal(name, "knows text, JSON and JSON Schemas only")),
             "web_search_options" => return Err(refusal(name, "searches the web in another way")),
-            "mcp_servers" if value.as_array().is_none_or(|servers| !servers.is_empty()) => {
-                return Err(refusal(name, "has MCP servers in another way"));
-            }
             "cachedContent" => return Err(refusal(name, "does not have what another provider keeps")),
             // Said again in the canonical form.
-            "thinking" | "reasoning" | "enable_thinking" | "output_config" if self.request.reasoning.is_some() => {}
+            "thinking" | "reasoning" | "enable_thinking" if self.request.reasoning.is_some() => {}
             // Nothing is stored.
             _ if *value == false => {}
-            "top_logprobs" | "logit_bias" | "modalities" | "mcp_servers" => {}
+            "top_logprobs" | "logit_bias" | "modalities" => {}
             "frequency_penalty" | "presence_penalty" if zero => {}
+            _ => self.notes.note(name),
+        }
+        Ok(())
+    }
+}
+
+impl Params<'_> {
+    /// Anthropic's parameters (<https://platform.claude.com/docs/en/api/messages>, 2026-11-21).
+    fn anthropic(&mut self, name: &str, value: &Value) -> Result<(), RequestError> {
+        let only =
+            |known: &[&str]| value.as_object().is_some_and(|all| all.keys().all(|key| known.contains(&key.as_str())));
+        match name {
+            _ if *value == false || value.as_array().is_some_and(Vec::is_empty) => {}
+            // Tools: without them the answer is another one.
+            "mcp_servers" => return Err(refusal(name, "has MCP servers in another way")),
+            "container" if value.get("skills").and_then(Value::as_array).is_some_and(|skills| !skills.is_empty()) => {
+                return Err(refusal(name, "has no containers with skills"));
+            }
+            "thread" => return Err(refusal(name, "keeps no threads")),
+            // A promise about where the data goes.
+            "inference_geo" if value == "global" => {}
+            "inference_geo" => return Err(refusal(name, "cannot say where inference takes place")),
+            // Both defaults mean the same: the best that the account has.
+            "service_tier" if value == "auto" => {}
+            "service_tier" if value == "standard_only" => self.set(name, "default"),
+            "speed" if value == "standard" => {}
+            // Said in the canonical form.
+            "thinking" if self.request.reasoning.is_some() && only(&["type", "budget_tokens"]) => {}
+            "output_config" if self.request.reasoning.is_some() && only(&["effort", "format"]) => {}
+            "metadata" if only(&["user_id"]) => {}
             _ => self.notes.note(name),
         }
         Ok(())

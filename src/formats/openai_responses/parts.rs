@@ -20,6 +20,9 @@ fn plain(text: &str) -> Part {
     Part::Text { text: text.to_owned(), cache: None, citations: Vec::new() }
 }
 
+/// Items that would mean something else if they were taken out of the message that they stand in.
+const ITEMS: [&str; 5] = ["message", "reasoning", "function_call", "function_call_output", "item_reference"];
+
 /// Reads one part. A part of an unknown type is kept as it is.
 fn read_part(part: &Value, at: &str) -> Result<Part, RequestError> {
     if !part.is_object() {
@@ -72,6 +75,12 @@ fn read_part(part: &Value, at: &str) -> Result<Part, RequestError> {
                 transcript: None,
                 id: None,
             }
+        }
+        kind if ITEMS.contains(&kind) => {
+            let message = format!(
+                "found `{kind}`, the type of an item; expected that of a content part, such as `input_text`; items stand in `input`"
+            );
+            return Err(RequestError::new(format!("{at}.type"), message));
         }
         _ => Part::Unknown { format: Format::OpenAiResponses, value: part.clone() },
     })
@@ -143,9 +152,11 @@ impl PartWriter<'_> {
             }
             Part::Unknown { format: Format::OpenAiResponses, value } => value.clone(),
             Part::Unknown { value, .. } => {
+                // Google's and Amazon's parts are named by their one member.
+                let first = value.as_object().and_then(|members| members.keys().next()).map(String::as_str);
                 let what = format!(
                     "content of type `{}` has no place in this target's format (OpenAI Responses); remove it or name another model",
-                    text(value, "type").unwrap_or("unknown"),
+                    text(value, "type").or(first).unwrap_or("unknown"),
                 );
                 return Err(RequestError::new(at, what));
             }
@@ -177,6 +188,8 @@ impl PartWriter<'_> {
             Source::FileId(_) => return Err(foreign_file(at)),
             Source::Text(text) => return Ok(self.text(text, cache)),
         };
+        // OpenAI's schema wants the detail said; `auto` is what holds without it.
+        let detail = detail.or(if self.native { None } else { Some("auto") });
         Ok(self.marked("input_image", cache, |part| {
             put(part, name, Some(value));
             put(part, "detail", detail);
@@ -219,7 +232,8 @@ fn foreign_file(at: &str) -> RequestError {
 /// Content: a string where one plain text says it all, else parts.
 pub(super) fn content(mut parts: Vec<Value>) -> Value {
     let plain = |part: &mut Value| {
-        let bare = kind(part) == "input_text" && part.as_object().is_some_and(|members| members.len() == 2);
+        let bare = matches!(kind(part), "input_text" | "output_text")
+            && part.as_object().is_some_and(|members| members.len() == 2);
         part.get_mut("text").filter(|_| bare).map(Value::take)
     };
     match parts.as_mut_slice() {
@@ -228,5 +242,23 @@ pub(super) fn content(mut parts: Vec<Value>) -> Value {
             None => parts.into(),
         },
         _ => parts.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+
+    #[test]
+    fn an_item_within_a_message_is_a_mistake_and_other_unknown_parts_are_kept() {
+        for kind in ITEMS {
+            let error = read_content(&json!([{"type": kind, "output": "x"}]), "input[0].content").unwrap_err();
+            assert_eq!(error.param, "input[0].content[0].type");
+            assert!(error.message.contains(kind), "{error}");
+        }
+        let unknown = json!({"type": "input_video", "video_url": "https://a/b"});
+        let kept = Part::Unknown { format: Format::OpenAiResponses, value: unknown.clone() };
+        assert_eq!(read_content(&json!([unknown]), "input[0].content").unwrap(), [kept]);
     }
 }

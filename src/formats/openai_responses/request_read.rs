@@ -73,7 +73,10 @@ fn read_parameter(request: &mut ChatRequest, name: &str, value: &Value) -> Resul
             let Some(tokens) = whole(value) else { return Err(wrong(name, value, "a whole number from 0")) };
             request.max_tokens = Some(tokens);
         }
-        "tools" => request.tools = tools(value)?,
+        "tools" => {
+            request.tools = tools(value)?;
+            keep_unplaced(request, value);
+        }
         "tool_choice" => match tool_choice(value)? {
             Some(Choice::Known(choice)) => request.tool_choice = Some(choice),
             Some(Choice::Other(choice)) => keep(request, name, &choice),
@@ -110,6 +113,18 @@ fn read_parameter(request: &mut ChatRequest, name: &str, value: &Value) -> Resul
         _ => keep(request, name, value),
     }
     Ok(())
+}
+
+/// Keeps what functions say beyond the canonical form's fields.
+fn keep_unplaced(request: &mut ChatRequest, tools: &Value) {
+    let known = ["type", "name", "description", "parameters", "strict"];
+    for (i, tool) in tools.as_array().into_iter().flatten().enumerate().filter(|(_, tool)| kind(tool) == "function") {
+        for (name, value) in tool.as_object().into_iter().flatten() {
+            if !known.contains(&name.as_str()) && !matches!(value, Value::Null | Value::Bool(false)) {
+                request.unplaced.insert(format!("tools[{i}].{name}"), value.clone());
+            }
+        }
+    }
 }
 
 fn keep(request: &mut ChatRequest, name: &str, value: &Value) {
@@ -153,36 +168,19 @@ fn number(name: &str, value: &Value) -> Result<Number, RequestError> {
 }
 
 /// Refuses a request of this format that depends on what OpenAI keeps: a conversation or an answer of before, a stored
-/// prompt, work in the background, an item named by its id. Nobody else can answer it, so every writer of another format
-/// asks here first.
+/// prompt, work in the background, an item named by its id. Nobody else can answer it.
 pub fn stateful(request: &ChatRequest) -> Result<(), RequestError> {
     if request.source != Some(Format::OpenAiResponses) {
         return Ok(());
     }
-    let refuse = |name: &str, what: &str| {
-        let message =
-            format!("{what}, and this model's provider does not have it; send the whole conversation in `input`");
-        Err(RequestError::new(name, message))
-    };
-    for (name, what) in [
-        ("previous_response_id", "the conversation so far is kept at OpenAI"),
-        ("conversation", "the conversation is kept at OpenAI"),
-        ("prompt", "the prompt is kept at OpenAI"),
-    ] {
-        if request.extra.contains_key(name) {
-            return refuse(name, what);
-        }
-    }
-    if request.extra.contains_key("background") {
-        let message = "this model's provider does not work in the background; leave `background` out";
-        return Err(RequestError::new("background", message));
-    }
+    request.refuse_server_state()?;
     for part in request.messages.iter().flat_map(|message| &message.parts) {
         if let Part::Unknown { format: Format::OpenAiResponses, value } = part
             && matches!(kind(value), "item_reference" | "")
         {
             let id = text(value, "id").unwrap_or_default();
-            return refuse("input", &format!("item `{id}` is kept at OpenAI"));
+            let message = format!("item `{id}` is kept at OpenAI, which this target is not; send the item itself");
+            return Err(RequestError::new("input", message));
         }
     }
     Ok(())

@@ -1,11 +1,11 @@
 //! Requests: the canonical form into OpenAI's JSON.
 
-use super::super::canonical::{ChatRequest, Message, Part, Role, ToolCall};
+use super::super::canonical::{ChatRequest, Citation, Message, Part, Role, ToolCall};
 use super::super::{Format, Outgoing, RequestError, Written};
-use super::model::Effort;
+use super::model::{Effort, least_effort};
 use super::params_write::Params;
 use super::parts::{PartWriter, content};
-use super::{kind, reasoning};
+use super::{citations, kind, reasoning};
 use serde_json::{Map, Value, json};
 
 /// Names of what was left out, each once, in the order of its finding.
@@ -39,6 +39,7 @@ pub fn write_request(request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<W
         request,
         native,
         effort: Effort::of(outgoing.model),
+        least: least_effort(outgoing.model),
         body: &mut body,
         notes: &mut notes,
         text: Map::new(),
@@ -167,12 +168,14 @@ impl Conversation<'_> {
         for (i, part) in message.parts.iter().enumerate() {
             let item = match part {
                 Part::Text { text, .. } if text.is_empty() => continue,
-                Part::Text { text, cache, .. } => {
-                    // Only what is sent to the model can be marked.
-                    if cache.is_some() {
-                        self.notes.note("cache_control");
-                    }
-                    said.push(json!({"type": "output_text", "text": text}));
+                Part::Text { text, cache, citations } => {
+                    said.push(self.own_text(text, cache.is_some(), citations));
+                    continue;
+                }
+                // What was said aloud, in words.
+                Part::Audio { transcript: Some(text), .. } => {
+                    self.notes.note("audio");
+                    said.push(self.own_text(text, false, &[]));
                     continue;
                 }
                 Part::Refusal(text) => {
@@ -207,6 +210,25 @@ impl Conversation<'_> {
         Ok(())
     }
 
+    /// A text of the model's own. What it rested on is not for another model to read again, and only what is sent to a
+    /// model can be marked for caching.
+    fn own_text(&mut self, text: &str, marked: bool, cited: &[Citation]) -> Value {
+        if marked {
+            self.notes.note("cache_control");
+        }
+        let mut part = json!({"type": "output_text", "text": text});
+        if !self.native && !cited.is_empty() {
+            self.notes.note("citations");
+        }
+        let long = super::characters(text);
+        let own = cited.iter().filter(|_| self.native);
+        let annotations: Vec<Value> = own.filter_map(|citation| citations::write(citation, 0, long)).collect();
+        if let Some(part) = part.as_object_mut() {
+            super::put(part, "annotations", Some(annotations).filter(|annotations| !annotations.is_empty()));
+        }
+        part
+    }
+
     /// A reasoning item, where it is OpenAI's own and can be taken back: without its encrypted content only by who keeps
     /// the items at OpenAI.
     fn reasoning(&mut self, visible: &str, signature: Option<&str>) -> Option<Value> {
@@ -224,6 +246,9 @@ impl Conversation<'_> {
     fn call(&mut self, call: &ToolCall) -> Value {
         if call.cache.is_some() {
             self.notes.note("cache_control");
+        }
+        if call.signature.is_some() {
+            self.notes.note("thinking");
         }
         json!({
             "type": "function_call",

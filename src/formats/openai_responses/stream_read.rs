@@ -169,7 +169,12 @@ impl StreamReader {
 
     fn terminal(&mut self, name: &str, response: &Value, out: &mut Vec<StreamEvent>) {
         self.start(response, out);
+        let last = self.items.last_key_value().map_or(0, |(place, _)| *place);
         for (place, whole) in (0_u64..).zip(list(response, "output")) {
+            // Reasoning that is not whole by now would stand behind what came of it.
+            if place < last && kind(whole) == "reasoning" {
+                continue;
+            }
             if let Some((item, shared)) = self.item_of(place, text(whole, "id").unwrap_or_default()) {
                 item.whole(whole, shared, out);
             }
