@@ -3,9 +3,9 @@
 use super::headers::{self, HeaderEdits, Headers};
 use super::{Endpoint, Exchange, embeddings, passing};
 use crate::config::{Plan, Provider, Target};
-use crate::formats::canonical::{ApiError, ChatRequest, Part};
+use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::embeddings::EmbeddingsFormat;
-use crate::formats::signature::{self, Vendor};
+use crate::formats::signature::Vendor;
 use crate::formats::splice::{self, Edit};
 use crate::formats::{Format, Outgoing, anthropic_messages, invoke};
 use crate::host::{Secret, Time};
@@ -227,10 +227,7 @@ fn carries_foreign(request: &ChatRequest, format: Format) -> bool {
         // What these hold of signatures is written by the format itself.
         Format::OpenAiChat | Format::BedrockConverse => return false,
     };
-    request.messages.iter().flat_map(|message| &message.parts).any(|part| match part {
-        Part::Thinking { signature: Some(signature), .. } => signature::of(signature).0 != own,
-        _ => false,
-    })
+    request.holds_foreign_reasoning(own)
 }
 
 /// Puts what the client said under the names that the provider has for it.

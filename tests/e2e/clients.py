@@ -83,7 +83,7 @@ class Ask:
 class Client:
     """One SDK, speaking one format."""
 
-    name: str
+    format: str
     # Status of a provider's error → what the SDK raises, with which status.
     errors: dict[int, type[Exception]]
     # What it raises when a stream ends in its format's error event.
@@ -116,7 +116,7 @@ def data_url(png):
 
 
 class Chat(Client):
-    name = "chat"
+    format = "chat"
     errors = {
         400: openai.BadRequestError,
         401: openai.AuthenticationError,
@@ -223,7 +223,7 @@ class Chat(Client):
 
 
 class Responses(Chat):
-    name = "responses"
+    format = "responses"
 
     def request(self, ask):
         items = []
@@ -303,7 +303,7 @@ class Responses(Chat):
 
 
 class Messages(Client):
-    name = "messages"
+    format = "messages"
     errors = {
         400: anthropic.BadRequestError,
         401: anthropic.AuthenticationError,
@@ -382,7 +382,7 @@ class Messages(Client):
 
 
 class Gemini(Client):
-    name = "gemini"
+    format = "gemini"
     errors = dict.fromkeys((400, 401, 404, 429), google_errors.ClientError)
     torn = google_errors.APIError
 
@@ -474,7 +474,7 @@ class Gemini(Client):
 
 
 class Converse(Client):
-    name = "converse"
+    format = "converse"
     errors = dict.fromkeys((400, 401, 404, 429), botocore.exceptions.ClientError)
     torn = botocore.exceptions.EventStreamError
 
@@ -590,7 +590,7 @@ class Converse(Client):
             stream.close()
 
 
-CLIENTS = {client.name: client for client in (Chat, Responses, Messages, Gemini, Converse)}
+CLIENTS = {client.format: client for client in (Chat, Responses, Messages, Gemini, Converse)}
 
 
 def bare_post(url, path, body):

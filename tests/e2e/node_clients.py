@@ -59,8 +59,8 @@ class NodeClient(Client):
     errors = dict.fromkeys(ERRORS, NodeError)
     torn = NodeError
 
-    def __init__(self, node, name):
-        self.node, self.name = node, name
+    def __init__(self, node, name, form):
+        self.node, self.name, self.format = node, name, form
 
     def status(self, error):
         status = error.status_code
@@ -99,6 +99,7 @@ class NodeClient(Client):
         assert error is None and events == after, (error, events)
 
 
+# Each with its format; `ai_` are the Vercel AI SDK's.
 NODE_CLIENTS = {
     "node_chat": "chat",
     "node_responses": "responses",

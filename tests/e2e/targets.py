@@ -33,8 +33,12 @@ class Target:
     # Which header says who asks, and the key in it.
     header: str = "authorization"
     key: str | None = None
-    # Whether a chat's reasoning is shown to the client.
+    # Whether it shows what the model thought.
     shows_thought: bool = True
+    # Whether its streams say what was used.
+    counts_streams: bool = True
+    # Whether the model can be held to a JSON Schema.
+    takes_schemas: bool = True
 
     def __str__(self):
         return self.name
@@ -96,6 +100,7 @@ TARGETS = [
         "bedrock_key",
         'bedrock_key: {{kind: bedrock, api_key: "${{AWS_BEARER_TOKEN_BEDROCK}}", region: us-east-1, url: "{mock}", api: converse}}',
         "us.amazon.nova-2-lite-v1:0", "converse", "us.amazon.nova-2-lite-v1:0", "/converse", key="AWS_BEARER_TOKEN_BEDROCK",
+        takes_schemas=False,
     ),
     Target(
         "bedrock_invoke",
@@ -109,28 +114,28 @@ TARGETS = [
     ),
 ]
 
-# Servers that speak Chat Completions: kind, its model, whether the model reasons.
-COMPATIBLE = [
-    ("groq", "llama-3.3-70b-versatile"),
-    ("xai", "grok-3"),
-    ("deepseek", "deepseek-chat"),
-    ("mistral", "mistral-large-latest"),
-    ("cohere", "command-a-03-2025"),
-    ("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo"),
-    ("fireworks", "accounts/fireworks/models/llama-v3p3-70b-instruct"),
-    ("openrouter", "meta-llama/llama-3.3-70b-instruct"),
-    ("perplexity", "sonar"),
-    ("ollama", "llama3.2"),
-    ("vllm", "meta-llama/Llama-3.1-8B-Instruct"),
-    ("openai-compatible", "anything"),
-]
-COMPATIBLE = [
-    Target(
-        kind,
-        f'{kind}: {{{{api_key: "${{{{OTHER_API_KEY}}}}", url: "{{mock}}/v1"}}}}',
-        model, "openai_chat", model, "/v1/chat/completions", key="OTHER_API_KEY",
-    )
-    for kind, model in COMPATIBLE
+
+
+def other(kind, model, wire="openai_chat", path="/v1/chat/completions", counts_streams=True):
+    line = f'{kind}: {{{{api_key: "${{{{OTHER_API_KEY}}}}", url: "{{mock}}/v1"}}}}'
+    return Target(kind, line, model, wire, model, path, key="OTHER_API_KEY", counts_streams=counts_streams)
+
+
+# Those whose format is another's.
+OTHERS = [
+    other("groq", "llama-3.3-70b-versatile"),
+    other("xai", "grok-3"),
+    other("deepseek", "deepseek-chat"),
+    # These two count in streams unasked, which the mock, playing OpenAI here, does not.
+    other("mistral", "mistral-large-latest", counts_streams=False),
+    other("cohere", "command-a-03-2025", counts_streams=False),
+    other("together", "meta-llama/Llama-3.3-70B-Instruct-Turbo"),
+    other("fireworks", "accounts/fireworks/models/llama-v3p3-70b-instruct"),
+    other("openrouter", "meta-llama/llama-3.3-70b-instruct"),
+    other("perplexity", "sonar", "openai_responses", "/v1/responses"),
+    other("ollama", "llama3.2"),
+    other("vllm", "meta-llama/Llama-3.1-8B-Instruct"),
+    other("openai-compatible", "anything"),
 ]
 
 CONFIG = """\
@@ -140,8 +145,13 @@ admin: {{address: 127.0.0.1, port: {admin}}}
 max_body: 1MiB
 timeouts: {{connect: 1s, first_byte: 5s, idle: 5s}}
 providers:
-  LINES
-""".replace("LINES", "\n  ".join(target.line for target in TARGETS + COMPATIBLE))
+  <providers>
+aliases:
+  then-bedrock: [openai/gpt-4o+status=503, bedrock/<claude>]
+  bedrock-then-openai: [bedrock/<claude>+status=503, openai/gpt-4o]
+"""
+CONFIG = CONFIG.replace("<providers>", "\n  ".join(target.line for target in TARGETS + OTHERS))
+CONFIG = CONFIG.replace("<claude>", BEDROCK_CLAUDE)
 
 
 def fingerprint(key):

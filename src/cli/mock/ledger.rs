@@ -114,7 +114,9 @@ impl Ledger {
         let show = |seen: &Seen| {
             let body = serde_json::from_slice(&seen.body)
                 .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&seen.body).into_owned()));
-            json!({"method": seen.method, "path": seen.path, "headers": seen.headers, "body": body})
+            let hash = hex(&Sha256::digest(&seen.body));
+            let Seen { method, path, headers, .. } = seen;
+            json!({"method": method, "path": path, "headers": headers, "body": body, "body_sha256": hash})
         };
         Value::Array(self.seen.iter().map(show).collect())
     }
@@ -179,16 +181,24 @@ fn show_path(path: &str) -> String {
     format!("{path}?{}", query.split('&').map(show).collect::<Vec<_>>().join("&"))
 }
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// A credential that can be told from another, but not used. A signature is good for its own request alone and is shown.
 fn fingerprint(credential: &str) -> String {
+    if credential.starts_with("AWS4-HMAC-SHA256 ") {
+        return credential.to_owned();
+    }
     let (scheme, secret) = match credential.split_once(' ') {
         Some((scheme, secret)) => (format!("{scheme} "), secret),
         None => (String::new(), credential),
     };
-    let mut shown = format!("{scheme}sha256:");
-    for byte in Sha256::digest(secret.trim().as_bytes()).iter().take(6) {
-        let _ = write!(shown, "{byte:02x}");
-    }
-    shown
+    let hash = hex(&Sha256::digest(secret.trim().as_bytes()));
+    format!("{scheme}sha256:{}", hash.get(..12).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -200,6 +210,7 @@ mod tests {
         // echo -n sk-abc | sha256sum
         assert_eq!(fingerprint("Bearer sk-abc"), "Bearer sha256:1460db1b6902");
         assert_eq!(fingerprint("sk-abc"), "sha256:1460db1b6902");
+        assert_eq!(fingerprint("AWS4-HMAC-SHA256 Credential=a"), "AWS4-HMAC-SHA256 Credential=a");
         assert_eq!(show_path("/m:x?alt=sse&key=sk-abc"), "/m:x?alt=sse&key=sha256:1460db1b6902");
     }
 

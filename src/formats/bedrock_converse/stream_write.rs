@@ -113,7 +113,6 @@ impl WriteStream for StreamWriter {
             StreamEvent::Usage(usage) => self.usage.merge(usage),
             StreamEvent::Error(cause) => {
                 // What was said before still counts, also where it waits behind a call that never became whole.
-                self.start(out);
                 while self.queue.len() > 1 {
                     self.close(out);
                 }

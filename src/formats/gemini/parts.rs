@@ -91,15 +91,24 @@ fn unknown(part: &Value) -> Part {
     Part::Unknown { format: Format::Gemini, value: part.clone() }
 }
 
+/// Google reads base64 in both alphabets, padded or not, and its SDK writes the one for URLs; other vendors read the
+/// usual one only.
+fn usual_base64(data: &str) -> String {
+    let mut usual = data.replace('-', "+").replace('_', "/");
+    while !usual.len().is_multiple_of(4) {
+        usual.push('=');
+    }
+    usual
+}
+
 /// An image, a document or sound. Video has no canonical word, nor has what only Google can fetch.
 pub(super) fn media(part: &Value) -> Option<Part> {
     let (source, media_type, name) = if let Some(blob) = member(part, "inlineData") {
-        let (media_type, data) = (text(blob, "mimeType")?, member(blob, "data")?.as_str()?);
+        let (media_type, data) = (text(blob, "mimeType")?, usual_base64(member(blob, "data")?.as_str()?));
         if let Some(format) = media_type.strip_prefix("audio/") {
-            let (format, data) = (format.to_owned(), data.to_owned());
-            return Some(Part::Audio { format, data, transcript: None, id: None });
+            return Some(Part::Audio { format: format.to_owned(), data, transcript: None, id: None });
         }
-        let source = Source::Base64 { media_type: media_type.to_owned(), data: data.to_owned() };
+        let source = Source::Base64 { media_type: media_type.to_owned(), data };
         (source, media_type, text(blob, "displayName"))
     } else {
         let file = member(part, "fileData")?;

@@ -120,10 +120,11 @@ pub(super) fn call_signature(call: &Value, message: &Value) -> Option<String> {
     own.filter(|own| !own.is_empty()).or_else(named).map(|own| signature::tag(Vendor::Gemini, own))
 }
 
-/// The events that a piece of a stream says about reasoning.
-pub(super) fn read_delta(choice: u64, delta: &Value, out: &mut Vec<StreamEvent>) {
-    let words = words(delta);
-    if let Some(text) = words {
+/// The events that a piece of a stream says about reasoning. `worded`: the choice says its reasoning beside the blocks,
+/// which only repeat it.
+pub(super) fn read_delta(choice: u64, delta: &Value, worded: &mut bool, out: &mut Vec<StreamEvent>) {
+    if let Some(text) = words(delta) {
+        *worded = true;
         out.push(StreamEvent::Thinking { choice, text: text.to_owned() });
     }
     let blocks = list(delta, "thinking_blocks").filter_map(read_block);
@@ -132,7 +133,7 @@ pub(super) fn read_delta(choice: u64, delta: &Value, out: &mut Vec<StreamEvent>)
         parts = details(delta);
     }
     for part in parts {
-        push(choice, part, words.is_none(), out);
+        push(choice, part, !*worded, out);
     }
 }
 

@@ -31,6 +31,8 @@ struct Choice {
     finished: bool,
     /// Whether any text was annotated.
     cited: bool,
+    /// Whether any reasoning came in words.
+    worded: bool,
 }
 
 impl ReadStream for StreamReader {
@@ -138,6 +140,7 @@ impl StreamReader {
         {
             let cited = citations::read(delta);
             state.cited |= !cited.is_empty();
+            reasoning::read_delta(number, delta, &mut state.worded, out);
             read_delta(number, delta, &self.id, &mut state.calls, out);
             out.extend(cited.into_iter().map(|citation| StreamEvent::Citation { choice: number, citation }));
         }
@@ -168,7 +171,6 @@ impl StreamReader {
 }
 
 fn read_delta(choice: u64, delta: &Value, answer: &str, calls: &mut Calls, out: &mut Vec<StreamEvent>) {
-    reasoning::read_delta(choice, delta, out);
     match delta.get("content") {
         Some(Value::String(text)) if !text.is_empty() => {
             out.push(StreamEvent::Text { choice, text: text.clone() });

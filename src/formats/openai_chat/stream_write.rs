@@ -29,17 +29,26 @@ pub struct StreamWriter {
 }
 
 /// The lists of a streamed message. Their pieces are numbered: clients put them together by `index`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Progress {
-    /// The number of the next block of reasoning, or of the one at hand.
+    /// The number of the next block of reasoning.
     block: u64,
-    /// Whether a block of reasoning is at hand.
-    thinking: bool,
+    /// The words of the block of reasoning at hand, until its signature comes; `None` when they are too many to hold.
+    words: Option<String>,
     /// The number of the next annotation.
     annotation: u64,
     /// How many characters of text have been written.
     characters: u64,
 }
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { block: 0, words: Some(String::new()), annotation: 0, characters: 0 }
+    }
+}
+
+/// The longest block of reasoning that is repeated with its signature, in bytes: several times what models write.
+const LONGEST_BLOCK: usize = 1 << 21;
 
 impl StreamWriter {
     /// A writer for one answer.
@@ -84,32 +93,40 @@ impl StreamWriter {
         self.chunk(choices, None, out);
     }
 
-    /// A piece of a block of reasoning: more words, its signature (which ends it), or all of an encrypted one.
-    fn thinking(&mut self, choice: u64, piece: &StreamEvent, out: &mut Vec<u8>) {
+    fn thinking(&mut self, choice: u64, text: &str, out: &mut Vec<u8>) {
+        let words = &mut self.progress.entry(choice).or_default().words;
+        if let Some(known) = words {
+            if known.len().saturating_add(text.len()) > LONGEST_BLOCK {
+                *words = None;
+            } else {
+                known.push_str(text);
+            }
+        }
+        self.delta(choice, json!({"reasoning_content": text}), None, out);
+    }
+
+    /// Other things are said: what was thought before has no signature.
+    fn end_thinking(&mut self, choice: u64) {
+        if let Some(progress) = self.progress.get_mut(&choice) {
+            progress.words = Some(String::new());
+        }
+    }
+
+    /// A whole block of reasoning, for the client to send back: the words so far with their signature, or an encrypted
+    /// one.
+    fn block(&mut self, choice: u64, signature: Option<&str>, data: Option<&str>, out: &mut Vec<u8>) {
         let progress = self.progress.entry(choice).or_default();
-        let whole = matches!(piece, StreamEvent::RedactedThinking { .. });
-        if whole && std::mem::take(&mut progress.thinking) {
-            progress.block = progress.block.saturating_add(1);
-        }
+        let words = progress.words.replace(String::new());
         let index = progress.block;
-        progress.thinking = matches!(piece, StreamEvent::Thinking { .. });
-        if !progress.thinking {
-            progress.block = progress.block.saturating_add(1);
-        }
-        let delta = match piece {
-            StreamEvent::Thinking { text, .. } => json!({
-                "reasoning_content": text,
-                "thinking_blocks": [{"index": index, "type": "thinking", "thinking": text}],
-            }),
-            StreamEvent::Signature { signature, .. } => {
-                json!({"thinking_blocks": [{"index": index, "type": "thinking", "thinking": "", "signature": signature}]})
+        let block = match (signature, data, words) {
+            (Some(signature), _, Some(words)) => {
+                json!({"index": index, "type": "thinking", "thinking": words, "signature": signature})
             }
-            StreamEvent::RedactedThinking { data, .. } => {
-                json!({"thinking_blocks": [{"index": index, "type": "redacted_thinking", "data": data}]})
-            }
+            (None, Some(data), _) => json!({"index": index, "type": "redacted_thinking", "data": data}),
             _ => return,
         };
-        self.delta(choice, delta, None, out);
+        progress.block = index.saturating_add(1);
+        self.delta(choice, json!({"thinking_blocks": [block]}), None, out);
     }
 
     fn citation(&mut self, choice: u64, citation: &Citation, out: &mut Vec<u8>) {
@@ -164,17 +181,19 @@ impl WriteStream for StreamWriter {
                 self.delta(0, json!({"role": "assistant", "content": ""}), None, out);
             }
             StreamEvent::Text { choice, text } => {
+                self.end_thinking(*choice);
                 let progress = self.progress.entry(*choice).or_default();
                 progress.characters = progress.characters.saturating_add(citations::length(text));
                 self.delta(*choice, json!({"content": text}), None, out);
             }
-            StreamEvent::Thinking { choice, .. }
-            | StreamEvent::Signature { choice, .. }
-            | StreamEvent::RedactedThinking { choice, .. } => self.thinking(*choice, event, out),
+            StreamEvent::Thinking { choice, text } => self.thinking(*choice, text, out),
+            StreamEvent::Signature { choice, signature } => self.block(*choice, Some(signature), None, out),
+            StreamEvent::RedactedThinking { choice, data } => self.block(*choice, None, Some(data), out),
             StreamEvent::Citation { choice, citation } => self.citation(*choice, citation, out),
             StreamEvent::Logprobs { choice, logprobs } => self.say(*choice, json!({}), logprobs.clone(), None, out),
             StreamEvent::Refusal { choice, text } => self.delta(*choice, json!({"refusal": text}), None, out),
             StreamEvent::ToolStart { choice, index, id, name, signature } => {
+                self.end_thinking(*choice);
                 self.calls.insert((*choice, *index), false);
                 let mut call = json!({
                     "index": index,

@@ -69,9 +69,9 @@ pub(super) fn read_body_usage(body: &Value) -> Usage {
     usage
 }
 
-/// A `usage` object with what is known; `None` where nothing is.
+/// A `usage` object; `None` where input or output is not known, because clients take both for numbers.
 pub(super) fn write_usage(usage: &Usage) -> Option<Value> {
-    if usage.input.is_none() && usage.output.is_none() {
+    if usage.input.is_none() || usage.output.is_none() {
         return None;
     }
     let mut object = Map::new();

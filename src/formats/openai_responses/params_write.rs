@@ -6,12 +6,16 @@ use super::model::Effort;
 use super::params::{choice_from_chat, write_choice, write_function, write_text_format};
 use super::request_read::LOGPROBS;
 use super::request_write::Notes;
+use super::response::TIERS;
 use super::{put, text};
 use serde_json::{Map, Value, json};
 
 /// The fewest output tokens that may be asked for
 /// (<https://platform.openai.com/docs/api-reference/responses/create>, 2026-11-21).
 const LEAST_TOKENS: u64 = 16;
+
+/// OpenAI's words for how much to reason (<https://platform.openai.com/docs/guides/reasoning>, 2026-11-21).
+const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 /// What brings OpenAI's reasoning back so that a client can keep it.
 const ENCRYPTED: &str = "reasoning.encrypted_content";
@@ -99,7 +103,16 @@ impl Params<'_> {
                 let what = format!("has no tool of type `{kind}`; send functions");
                 return Err(refusal(&format!("tools[{i}]"), &what));
             }
-            None if self.native => return Ok(write_function(tool, tool.strict)),
+            None if self.native => {
+                let mut function = write_function(tool, tool.strict);
+                let prefix = format!("tools[{i}].");
+                for (path, value) in &self.request.unplaced {
+                    if let (Some(name), Some(function)) = (path.strip_prefix(&prefix), function.as_object_mut()) {
+                        function.insert(name.to_owned(), value.clone());
+                    }
+                }
+                return Ok(function);
+            }
             None => {}
         }
         if tool.cache.is_some() {
@@ -146,7 +159,12 @@ impl Params<'_> {
         let word = match reasoning {
             Reasoning::Effort(word) if self.native => word.as_str(),
             // What OpenAI's models do with their own words they say themselves.
-            Reasoning::Effort(word) if same_words && self.effort == Effort::Full => word.as_str(),
+            Reasoning::Effort(word) if same_words && self.effort == Effort::Full => {
+                if !EFFORTS.contains(&word.as_str()) {
+                    return self.notes.note("reasoning_effort");
+                }
+                word.as_str()
+            }
             // The others cannot be told not to.
             Reasoning::Effort(word) if word == "none" => return,
             Reasoning::Effort(word) => match word.as_str() {
@@ -201,6 +219,10 @@ impl Params<'_> {
             "logprobs" if *value == true => self.include.push(LOGPROBS.into()),
             "top_logprobs" if !zero => self.set(name, value.clone()),
             "tool_choice" if text(value, "type") == Some("allowed_tools") => self.set(name, choice_from_chat(value)),
+            // Other vendors' tiers are named after theirs.
+            "service_tier" if chat && !self.native && !value.as_str().is_some_and(|tier| TIERS.contains(&tier)) => {
+                self.notes.note(name);
+            }
             "metadata"
             | "moderation"
             | "prompt_cache_key"

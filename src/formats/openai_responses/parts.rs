@@ -152,9 +152,11 @@ impl PartWriter<'_> {
             }
             Part::Unknown { format: Format::OpenAiResponses, value } => value.clone(),
             Part::Unknown { value, .. } => {
+                // Google's and Amazon's parts are named by their one member.
+                let first = value.as_object().and_then(|members| members.keys().next()).map(String::as_str);
                 let what = format!(
                     "content of type `{}` has no place in this target's format (OpenAI Responses); remove it or name another model",
-                    text(value, "type").unwrap_or("unknown"),
+                    text(value, "type").or(first).unwrap_or("unknown"),
                 );
                 return Err(RequestError::new(at, what));
             }
@@ -186,6 +188,8 @@ impl PartWriter<'_> {
             Source::FileId(_) => return Err(foreign_file(at)),
             Source::Text(text) => return Ok(self.text(text, cache)),
         };
+        // OpenAI's schema wants the detail said; `auto` is what holds without it.
+        let detail = detail.or(if self.native { None } else { Some("auto") });
         Ok(self.marked("input_image", cache, |part| {
             put(part, name, Some(value));
             put(part, "detail", detail);
@@ -228,7 +232,8 @@ fn foreign_file(at: &str) -> RequestError {
 /// Content: a string where one plain text says it all, else parts.
 pub(super) fn content(mut parts: Vec<Value>) -> Value {
     let plain = |part: &mut Value| {
-        let bare = kind(part) == "input_text" && part.as_object().is_some_and(|members| members.len() == 2);
+        let bare = matches!(kind(part), "input_text" | "output_text")
+            && part.as_object().is_some_and(|members| members.len() == 2);
         part.get_mut("text").filter(|_| bare).map(Value::take)
     };
     match parts.as_mut_slice() {

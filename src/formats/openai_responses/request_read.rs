@@ -73,7 +73,10 @@ fn read_parameter(request: &mut ChatRequest, name: &str, value: &Value) -> Resul
             let Some(tokens) = whole(value) else { return Err(wrong(name, value, "a whole number from 0")) };
             request.max_tokens = Some(tokens);
         }
-        "tools" => request.tools = tools(value)?,
+        "tools" => {
+            request.tools = tools(value)?;
+            keep_unplaced(request, value);
+        }
         "tool_choice" => match tool_choice(value)? {
             Some(Choice::Known(choice)) => request.tool_choice = Some(choice),
             Some(Choice::Other(choice)) => keep(request, name, &choice),
@@ -110,6 +113,18 @@ fn read_parameter(request: &mut ChatRequest, name: &str, value: &Value) -> Resul
         _ => keep(request, name, value),
     }
     Ok(())
+}
+
+/// Keeps what functions say beyond the canonical form's fields.
+fn keep_unplaced(request: &mut ChatRequest, tools: &Value) {
+    let known = ["type", "name", "description", "parameters", "strict"];
+    for (i, tool) in tools.as_array().into_iter().flatten().enumerate().filter(|(_, tool)| kind(tool) == "function") {
+        for (name, value) in tool.as_object().into_iter().flatten() {
+            if !known.contains(&name.as_str()) && !matches!(value, Value::Null | Value::Bool(false)) {
+                request.unplaced.insert(format!("tools[{i}].{name}"), value.clone());
+            }
+        }
+    }
 }
 
 fn keep(request: &mut ChatRequest, name: &str, value: &Value) {

@@ -84,7 +84,7 @@ const OWN: [&str; 28] = [
 ];
 
 /// Tiers that clients know (<https://platform.openai.com/docs/api-reference/responses/object>, 2026-11-21).
-const TIERS: [&str; 7] = ["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"];
+pub(super) const TIERS: [&str; 7] = ["auto", "default", "flex", "scale", "priority", "fast", "ultrafast"];
 
 /// A response without output yet.
 #[derive(Debug)]

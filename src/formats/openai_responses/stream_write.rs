@@ -5,13 +5,15 @@
 //! reasoning come one after the other; a call stays open until its arguments are whole, because other formats mix the
 //! pieces of several.
 
-use super::super::canonical::{ApiError, StopReason, StreamEvent};
+mod item;
+
+use super::super::canonical::{ApiError, Citation, StopReason, StreamEvent};
 use super::super::{Incoming, WriteStream};
 use super::error::write_failure;
-use super::response::{Envelope, Status, function_call, message, output_text, write_logprobs};
+use super::response::{Envelope, Status, function_call, message, write_logprobs};
 use super::{characters, citations, reasoning};
-use crate::formats::canonical::Citation;
 use crate::usage::Usage;
+use item::{Content, Item, Kind, at, end_of_part};
 use serde_json::{Value, json};
 
 /// Writes a stream. It holds the whole answer, which its last event repeats.
@@ -31,45 +33,6 @@ pub struct StreamWriter {
     stop: Option<StopReason>,
     refuses: bool,
     failure: Option<ApiError>,
-}
-
-#[derive(Debug)]
-struct Item {
-    id: String,
-    kind: Kind,
-    /// As its last event says it; `None` while it is open.
-    whole: Option<Value>,
-}
-
-#[derive(Debug)]
-enum Kind {
-    /// The parts that are whole, and the one that is open.
-    Message { parts: Vec<Value>, open: Option<Content> },
-    /// The text, whether a summary has begun, and what `encrypted_content` will hold.
-    Reasoning { text: String, begun: bool, encrypted: Option<String> },
-    /// A call of this number.
-    Call { index: u64, call_id: String, name: String, arguments: String },
-}
-
-#[derive(Debug)]
-struct Content {
-    refusal: bool,
-    text: String,
-    /// Where it begins in the answer's text, and how long it is, in characters.
-    start: u64,
-    length: u64,
-    annotations: Vec<Value>,
-    logprobs: Vec<Value>,
-}
-
-impl Content {
-    fn part(&self) -> Value {
-        if self.refusal {
-            json!({"type": "refusal", "refusal": self.text})
-        } else {
-            output_text(&self.text, self.annotations.clone(), self.logprobs.clone())
-        }
-    }
 }
 
 impl StreamWriter {
@@ -181,27 +144,10 @@ impl StreamWriter {
         self.emit("response.output_item.added", json!({"output_index": place, "item": item}), out);
     }
 
-    /// Ends what no more can be added to before something else begins: everything but calls that are not whole. Those
-    /// that never become whole must not pass for calls to be made.
+    /// Ends what no more can be added to before something else begins: everything but calls that are not whole.
     fn close_open(&mut self, out: &mut Vec<u8>) {
-        self.close_first(self.items.len(), out);
-    }
-
-    /// The same for all items but the last.
-    fn close_before_last(&mut self, out: &mut Vec<u8>) {
-        self.close_first(self.items.len().saturating_sub(1), out);
-    }
-
-    fn close_first(&mut self, count: usize, out: &mut Vec<u8>) {
-        for place in 0..count {
-            let whole = match self.items.get(place) {
-                Some(Item { whole: Some(_), .. }) | None => false,
-                Some(Item { kind: Kind::Call { arguments, .. }, .. }) => {
-                    serde_json::from_str::<serde::de::IgnoredAny>(arguments).is_ok()
-                }
-                Some(_) => true,
-            };
-            if whole {
+        for place in 0..self.items.len() {
+            if self.items.get(place).is_some_and(Item::is_complete) {
                 self.close(place, "completed", out);
             }
         }
@@ -210,37 +156,8 @@ impl StreamWriter {
     /// Ends an item.
     fn close(&mut self, place: usize, status: &str, out: &mut Vec<u8>) {
         let Some(item) = self.items.get_mut(place).filter(|item| item.whole.is_none()) else { return };
+        let (events, whole) = item.end(status);
         let id = item.id.clone();
-        let mut events = Vec::new();
-        let whole = match &mut item.kind {
-            Kind::Message { parts, open } => {
-                if let Some(content) = open.take() {
-                    parts.push(content.part());
-                    events = end_of_part(&content, parts.len().saturating_sub(1));
-                }
-                message(&id, parts.clone(), status)
-            }
-            Kind::Reasoning { text, begun, encrypted } => {
-                if *begun {
-                    let part = json!({"type": "summary_text", "text": text});
-                    events = vec![
-                        ("response.reasoning_summary_text.done", json!({"summary_index": 0, "text": text})),
-                        ("response.reasoning_summary_part.done", json!({"summary_index": 0, "part": part})),
-                    ];
-                }
-                reasoning::write(&id, text, encrypted.as_deref())
-            }
-            Kind::Call { call_id, name, arguments, .. } => {
-                // Clients parse the arguments; a call without any must still be JSON.
-                if arguments.trim().is_empty() && status == "completed" {
-                    "{}".clone_into(arguments);
-                    events.push(("response.function_call_arguments.delta", json!({"delta": "{}"})));
-                }
-                events.push(("response.function_call_arguments.done", json!({"name": name, "arguments": arguments})));
-                function_call(&id, call_id, name, arguments, status)
-            }
-        };
-        item.whole = Some(whole.clone());
         for (name, rest) in events {
             self.emit(name, at(place, &id, rest), out);
         }
@@ -291,11 +208,10 @@ impl StreamWriter {
         }
         let mut events = Vec::new();
         if let Some(content) = open.take() {
+            events = end_of_part(&content, parts.len());
             parts.push(content.part());
-            events = end_of_part(&content, parts.len().saturating_sub(1));
         }
-        let content =
-            Content { refusal, text: String::new(), start, length: 0, annotations: Vec::new(), logprobs: Vec::new() };
+        let content = Content::new(refusal, start);
         let begin = json!({"content_index": parts.len(), "part": content.part()});
         events.push(("response.content_part.added", begin));
         *open = Some(content);
@@ -384,9 +300,11 @@ impl StreamWriter {
             Some(_) => Status::Failed,
             None => Status::of(self.stop.as_ref(), self.refuses),
         };
-        self.close_before_last(out);
+        let last = self.items.len().saturating_sub(1);
         for place in 0..self.items.len() {
-            self.close(place, status.of_last_item(), out);
+            // A call that was cut must not pass for one to be made.
+            let whole = place < last && self.items.get(place).is_some_and(Item::is_complete);
+            self.close(place, if whole { "completed" } else { status.of_last_item() }, out);
         }
         let output = self.items.iter().filter_map(|item| item.whole.clone()).collect();
         let response = self.envelope.write(status, output, &self.usage, failure.as_ref().map(write_failure));
@@ -400,24 +318,4 @@ impl StreamWriter {
             self.emit("error", event, out);
         }
     }
-}
-
-/// An event about the item at `place`.
-fn at(place: usize, id: &str, rest: Value) -> Value {
-    let mut event = json!({"item_id": id, "output_index": place});
-    if let (Some(event), Value::Object(rest)) = (event.as_object_mut(), rest) {
-        event.extend(rest);
-    }
-    event
-}
-
-/// The events that end a content part.
-fn end_of_part(content: &Content, number: usize) -> Vec<(&'static str, Value)> {
-    let done = if content.refusal {
-        ("response.refusal.done", json!({"content_index": number, "refusal": content.text}))
-    } else {
-        let done = json!({"content_index": number, "text": content.text, "logprobs": content.logprobs});
-        ("response.output_text.done", done)
-    };
-    vec![done, ("response.content_part.done", json!({"content_index": number, "part": content.part()}))]
 }

@@ -260,3 +260,38 @@ fn error_bodies_write() {
     let body: Value = serde_json::from_slice(&write_error(&error)).unwrap();
     assert_eq!(body["error"]["type"], "authentication_error");
 }
+
+#[test]
+fn sources_of_every_vendor_are_told() {
+    let of = |format, verbatim: Value, url: Option<&str>| Citation {
+        url: url.map(str::to_owned),
+        title: Some("T".into()),
+        cited_text: Some("c".into()),
+        span: None,
+        verbatim: Some((format, verbatim)),
+    };
+    let own = json!({"type": "search_result_location", "source": "s", "title": "T", "cited_text": "c",
+        "search_result_index": 0, "start_block_index": 0, "end_block_index": 1});
+    let bedrock = json!({"title": "T", "sourceContent": [{"text": "c"}], "location": {"documentPage": {"documentIndex": 1, "start": 2, "end": 3}}});
+    for (citation, want) in [
+        (of(Format::AnthropicMessages, own.clone(), None), Some(own)),
+        (
+            of(Format::BedrockConverse, bedrock, None),
+            Some(json!({"type": "page_location", "cited_text": "c", "document_index": 1, "document_title": "T",
+                "start_page_number": 2, "end_page_number": 3})),
+        ),
+        (
+            of(Format::OpenAiChat, json!({}), Some("https://e")),
+            Some(
+                json!({"type": "web_search_result_location", "url": "https://e", "title": "T", "cited_text": "c", "encrypted_index": ""}),
+            ),
+        ),
+        (of(Format::Gemini, json!({}), None), None),
+    ] {
+        let part = Part::Text { text: "x".into(), cache: None, citations: vec![citation] };
+        let choice = Choice { parts: vec![part], ..Choice::default() };
+        let answer = Answer { choices: vec![choice], ..Answer::default() };
+        let body: Value = serde_json::from_slice(&write_answer(&answer, &INCOMING)).unwrap();
+        assert_eq!(body["content"][0].get("citations"), want.map(|want| json!([want])).as_ref());
+    }
+}

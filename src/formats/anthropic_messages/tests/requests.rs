@@ -3,6 +3,7 @@
 use super::outgoing;
 use crate::formats::anthropic_messages::{read_count_request, read_request, write_request};
 use crate::formats::canonical::*;
+use crate::formats::signature::Vendor;
 use crate::formats::{Format, Outgoing};
 use crate::testing::test;
 use serde_json::{Value, json};
@@ -623,4 +624,65 @@ fn structured_output_is_native_or_asked_for_in_words() {
         assert!(body["system"].as_str().unwrap().contains("JSON object"), "{body}");
         assert_eq!((&body["output_config"], dropped), (&Value::Null, vec!["response_format".to_owned()]));
     }
+}
+
+#[test]
+fn what_the_canonical_form_has_no_field_for_comes_back() {
+    let body = json!({"model": "m", "max_tokens": 9, "system": "s",
+        "messages": [
+            {"role": "user", "content": [
+                {"type": "document", "source": {"type": "url", "url": "https://e/a.pdf"}, "context": "c", "citations": {"enabled": true}}]},
+            {"role": "assistant", "content": [
+                {"type": "text", "text": "x", "citations": [{"type": "page_location", "cited_text": "y", "document_index": 0,
+                    "document_title": null, "start_page_number": 1, "end_page_number": 2}]},
+                {"type": "tool_use", "id": "a", "name": "f", "input": {}, "caller": {"type": "code_execution_20250825", "tool_id": "t"}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "a", "content": "1"}]}],
+        "tools": [{"name": "f", "input_schema": {"type": "object"}, "defer_loading": true, "input_examples": [{}]}]});
+    let request = read_request(&body).unwrap();
+    let names: Vec<&str> = request.unplaced_names().collect();
+    assert_eq!(names, ["context", "citations", "caller", "defer_loading", "input_examples"]);
+    let (again, dropped) = write_for("claude-sonnet-4-5", &request);
+    let mut wanted = body;
+    wanted["model"] = json!("claude-sonnet-4-5");
+    assert_eq!((again, dropped), (wanted, Vec::<String>::new()));
+}
+
+#[test]
+fn only_its_own_reasoning_goes_to_anthropic() {
+    let body = |content: Value| {
+        json!({"model": "m", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "x"}, {"role": "assistant", "content": content}, {"role": "user", "content": "y"}]})
+    };
+    let thinking = |text: &str, signature: &str| json!({"type": "thinking", "thinking": text, "signature": signature});
+    let said = json!({"type": "text", "text": "z"});
+    for (block, kept) in [
+        (thinking("a", "s"), true),
+        (thinking("a", ""), false),
+        (thinking("a", "gemini:s"), false),
+        (thinking("", "openai:4:rs_1x"), false),
+        (thinking("a", "bedrock:s"), false),
+        (json!({"type": "redacted_thinking", "data": "d"}), true),
+    ] {
+        let request = read_request(&body(json!([block, said]))).unwrap();
+        assert_eq!(request.holds_foreign_reasoning(Vendor::Anthropic), !kept, "{block}");
+        let (again, dropped) = write_for("claude-sonnet-4-5", &request);
+        let wanted = if kept { json!([block, said]) } else { json!("z") };
+        assert_eq!((&again["messages"][1]["content"], dropped.is_empty()), (&wanted, kept), "{block}");
+    }
+    // A call that Google signed, as a client of this format keeps it.
+    let call = json!({"type": "tool_use", "id": "c1", "name": "f", "input": {}});
+    let request = read_request(&body(json!([thinking("", "gemini:2:c1R0VN"), call]))).unwrap();
+    let signature = match request.messages[1].parts.as_slice() {
+        [Part::ToolCall(call)] => call.signature.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(signature.as_deref(), Some("gemini:R0VN"));
+    assert!(request.holds_foreign_reasoning(Vendor::Anthropic) && !request.holds_foreign_reasoning(Vendor::Gemini));
+    let (again, dropped) = write_for("claude-sonnet-4-5", &request);
+    assert_eq!((&again["messages"][1]["content"], dropped), (&json!([call]), vec!["thinking".to_owned()]));
+    // A source that came from elsewhere cannot be found again.
+    let cited = json!([{"type": "text", "text": "z", "citations": [
+        {"type": "web_search_result_location", "url": "https://e", "title": "E", "cited_text": "", "encrypted_index": ""}]}]);
+    let (again, dropped) = write_for("claude-sonnet-4-5", &read_request(&body(cited)).unwrap());
+    assert_eq!((&again["messages"][1]["content"], dropped), (&json!("z"), vec!["citations".to_owned()]));
 }

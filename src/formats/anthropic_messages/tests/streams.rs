@@ -344,3 +344,52 @@ fn blocks_after_the_stop_reason_are_ignored() {
     let [block, delta, end] = late;
     assert_eq!(read_stream(&sse(&[start(), stop, block, delta, end, over])), without);
 }
+
+#[test]
+fn sources_follow_the_text_that_rests_on_them() {
+    let page = json!({"type": "web_search_result_location", "url": "https://e", "title": "E", "cited_text": "c", "encrypted_index": "i"});
+    let events = read_stream(&sse(&[
+        start(),
+        block(0, json!({"type": "text", "text": ""})),
+        delta(0, json!({"type": "text_delta", "text": "é "})),
+        stop(0),
+        block(1, json!({"type": "text", "text": "", "citations": []})),
+        delta(1, json!({"type": "citations_delta", "citation": page})),
+        delta(1, json!({"type": "text_delta", "text": "abc"})),
+        stop(1),
+        block(2, json!({"type": "text", "text": "."})),
+        stop(2),
+        json!({"type": "message_delta", "delta": {"stop_reason": "end_turn", "stop_sequence": null}}),
+        json!({"type": "message_stop"}),
+    ]));
+    let citation = Citation {
+        url: Some("https://e".into()),
+        title: Some("E".into()),
+        cited_text: Some("c".into()),
+        span: Some((2, 5)),
+        verbatim: Some((crate::formats::Format::AnthropicMessages, page.clone())),
+    };
+    let cited = StreamEvent::Citation { choice: 0, citation };
+    let end = StreamEvent::Finish { choice: 0, stop: StopReason::End, stop_sequence: None };
+    assert_eq!(events, [started(), text("é "), text("abc"), cited.clone(), text("."), end.clone(), StreamEvent::End]);
+    // Written, the source stands in the block that it follows, and what comes after in another.
+    let written = write_stream(&[started(), text("abc"), cited, text("."), end, StreamEvent::End]);
+    let deltas: Vec<(u64, &str)> = written
+        .iter()
+        .filter(|event| event["type"] == "content_block_delta")
+        .map(|event| (event["index"].as_u64().unwrap(), event["delta"]["type"].as_str().unwrap()))
+        .collect();
+    assert_eq!(deltas, [(0, "text_delta"), (0, "citations_delta"), (1, "text_delta")]);
+}
+
+#[test]
+fn a_sign_of_life_before_the_start_is_a_comment() {
+    let mut writer = crate::formats::anthropic_messages::StreamWriter::new(&super::INCOMING);
+    let mut out = Vec::new();
+    for event in [StreamEvent::Ping, started(), StreamEvent::Ping] {
+        crate::formats::WriteStream::write(&mut writer, &event, &mut out);
+    }
+    let out = String::from_utf8(out).unwrap();
+    assert!(out.starts_with(": ping\n\nevent: message_start\n"), "{out}");
+    assert!(out.ends_with("event: ping\ndata: {\"type\":\"ping\"}\n\n"), "{out}");
+}

@@ -468,3 +468,13 @@ fn mistakes_are_named() {
         assert_eq!(read_request(&body).unwrap_err().param, param, "{body}");
     }
 }
+
+#[test]
+fn bytes_in_the_alphabet_for_urls_are_read_as_others_write_them() {
+    for (data, usual) in [("_-A", "/+A="), ("AA", "AA=="), ("+/AA", "+/AA"), ("", "")] {
+        let blob = json!({"inlineData": {"mimeType": "image/png", "data": data}});
+        let request = read_request(&json!({"contents": [{"role": "user", "parts": [blob]}]})).unwrap();
+        let source = Source::Base64 { media_type: "image/png".to_owned(), data: usual.to_owned() };
+        assert_eq!(request.messages[0].parts, [Part::Image { source, detail: None, cache: None }], "{data}");
+    }
+}

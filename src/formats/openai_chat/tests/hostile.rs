@@ -11,7 +11,14 @@ fn request() -> Value {
         "messages": [
             {"role": "user", "content": [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": "data:a/b;base64,AA"}},
                 {"type": "file", "file": {"file_data": "data:a/b;base64,AA"}}]},
-            {"role": "assistant", "content": "x", "reasoning": "y", "function_call": {"name": "f", "arguments": "{}"},
+            {"role": "assistant", "content": "x", "thinking_blocks": [{"type": "thinking", "thinking": "y", "signature": "s"},
+                {"type": "redacted_thinking", "data": "d"}], "audio": {"id": "a"},
+                "annotations": [{"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "url": "u", "title": "t"}}],
+                "tool_calls": [{"id": "b", "function": {"name": "f"}, "extra_content": {"google": {"thought_signature": "s"}}}]},
+            {"role": "user", "content": [{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}]},
+            {"role": "assistant", "content": "x", "reasoning": "y", "reasoning_details": [
+                {"type": "reasoning.text", "text": "y", "signature": "s", "format": "anthropic-claude-v1"},
+                {"type": "reasoning.encrypted", "data": "d", "id": "rs", "format": "openai-responses-v1"}], "function_call": {"name": "f", "arguments": "{}"},
                 "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
             {"role": "tool", "tool_call_id": "a", "content": "x"},
             {"role": "function", "name": "f", "content": "x"}],
@@ -22,9 +29,11 @@ fn request() -> Value {
 }
 
 fn answer() -> Value {
-    json!({"id": "i", "created": 1, "model": "m", "error": null, "service_tier": "x", "x_groq": {"usage": {"prompt_tokens": 1}},
+    json!({"id": "i", "created": 1, "model": "m", "error": null, "service_tier": "x", "citations": ["u"], "search_results": [{"url": "u", "title": "t"}], "x_groq": {"usage": {"prompt_tokens": 1}},
         "choices": [{"index": 0, "finish_reason": "stop", "stop_reason": "x", "logprobs": null,
-            "delta": {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "x"}]}], "reasoning": "r",
+            "delta": {"thinking_blocks": [{"type": "thinking", "thinking": "y", "signature": "s"}], "audio": {"transcript": "x"},
+                "annotations": [{"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "url": "u", "title": "t"}}],
+                "content": [{"type": "thinking", "thinking": [{"type": "text", "text": "x"}]}], "reasoning": "r",
                 "tool_calls": [{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{}"}}], "function_call": {"name": "f"}},
             "message": {"content": [{"type": "text", "text": "x"}], "refusal": "n", "audio": {"id": "a"},
                 "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]}}],

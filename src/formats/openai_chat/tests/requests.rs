@@ -625,8 +625,9 @@ fn reasoning_is_asked_in_the_targets_words() {
         ("glm-4.6", budget(2048), json!({"thinking": {"type": "enabled"}}), false),
         ("glm-4.6", Reasoning::Off, json!({"thinking": {"type": "disabled"}}), false),
         ("o3", Reasoning::Adaptive, json!({}), false),
-        ("o3", Reasoning::Off, json!({}), false),
-        ("o3", effort("none"), json!({}), false),
+        ("o3", Reasoning::Off, json!({"reasoning_effort": "low"}), true),
+        ("o3", effort("none"), json!({"reasoning_effort": "low"}), true),
+        ("gpt-5.1", Reasoning::Off, json!({"reasoning_effort": "none"}), false),
         ("gpt-4o", effort("none"), json!({}), false),
         ("gpt-4o", Reasoning::Off, json!({}), false),
         ("gpt-4o", budget(2048), json!({}), true),
@@ -640,4 +641,140 @@ fn reasoning_is_asked_in_the_targets_words() {
         members.retain(|name, _| name != "model" && name != "messages");
         assert_eq!((body, !dropped.is_empty()), (want, noted), "{model} {reasoning:?}");
     }
+}
+
+#[test]
+fn what_other_formats_say_in_this_ones_words_is_carried() {
+    let with = |source: Format, extra: Value| ChatRequest {
+        source: Some(source),
+        extra: extra.as_object().cloned().unwrap(),
+        ..foreign(vec![message(Role::User, vec![text("hi")])])
+    };
+    let rest = |body: &Value| {
+        let mut rest = body.as_object().cloned().unwrap();
+        rest.retain(|name, _| name != "model" && name != "messages");
+        Value::Object(rest)
+    };
+    for (source, extra, said, noted) in [
+        (
+            Format::OpenAiResponses,
+            json!({"verbosity": "low", "store": false, "service_tier": "flex", "truncation": "disabled", "include": [],
+                "top_logprobs": 2, "logprobs": true, "max_tool_calls": 3, "background": false, "prompt_cache_key": "k"}),
+            json!({"verbosity": "low", "service_tier": "flex", "top_logprobs": 2, "logprobs": true, "prompt_cache_key": "k"}),
+            vec!["max_tool_calls"],
+        ),
+        (
+            Format::Gemini,
+            json!({"seed": 4, "n": 2, "frequency_penalty": 0.5, "safetySettings": [{}], "tool_choice": {"type": "allowed_tools"}}),
+            json!({"seed": 4, "n": 2, "frequency_penalty": 0.5}),
+            vec!["safetySettings"],
+        ),
+        (Format::BedrockConverse, json!({"guardrailConfig": {"a": 1}}), json!({}), vec!["guardrailConfig"]),
+        (
+            Format::AnthropicMessages,
+            json!({"metadata": {"user_id": "u"}, "service_tier": "standard_only", "container": "c", "speed": "standard",
+                "context_management": {"edits": [1]}, "mcp_servers": [], "inference_geo": "global", "store": true}),
+            json!({"service_tier": "default"}),
+            vec!["container", "context_management", "store"],
+        ),
+    ] {
+        let (body, dropped) = written(&with(source, extra), &outgoing("gpt-4o"));
+        assert_eq!((rest(&body), dropped), (said, noted.into_iter().map(str::to_owned).collect()), "{source:?}");
+    }
+    for name in ["previous_response_id", "conversation", "prompt"] {
+        let mut extra = json!({});
+        extra[name] = json!("x_1");
+        let error = write_request(&with(Format::OpenAiResponses, extra), &outgoing("gpt-4o")).unwrap_err();
+        assert_eq!(error.param, name);
+    }
+}
+
+#[test]
+fn reasoning_comes_back_in_every_convention() {
+    let think = |text: &str, signature: Option<&str>| Part::Thinking {
+        text: text.into(),
+        signature: signature.map(str::to_owned),
+    };
+    let redacted = |data: &str| Part::RedactedThinking { data: data.into() };
+    let detail = |kind: &str, more: Value| {
+        let mut detail = json!({"type": kind});
+        detail.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        detail
+    };
+    for (message, want) in [
+        (
+            json!({"reasoning_content": "a", "thinking_blocks": [{"type": "thinking", "thinking": "a", "signature": "s"}]}),
+            vec![think("a", Some("s"))],
+        ),
+        (
+            json!({"reasoning_content": "a", "thinking_blocks": [{"type": "redacted_thinking", "data": "d"}]}),
+            vec![think("a", None), redacted("d")],
+        ),
+        (json!({"reasoning_content": "a", "thinking_blocks": null}), vec![think("a", None)]),
+        (
+            json!({"reasoning": "a", "reasoning_details": [
+            detail("reasoning.text", json!({"text": "a", "signature": "s", "format": "anthropic-claude-v1"})),
+            detail("reasoning.encrypted", json!({"data": "d", "format": "anthropic-claude-v1"}))]}),
+            vec![think("a", Some("s")), redacted("d")],
+        ),
+        (
+            json!({"reasoning": "a", "reasoning_details": [
+            detail("reasoning.summary", json!({"summary": "a", "format": "openai-responses-v1"})),
+            detail("reasoning.encrypted", json!({"data": "d", "id": "rs_1", "format": "openai-responses-v1"}))]}),
+            vec![think("a", Some("openai:4:rs_1d"))],
+        ),
+        (
+            json!({"reasoning": "a", "reasoning_details": [
+            detail("reasoning.encrypted", json!({"data": "d", "id": "rs_1", "format": "openai-responses-v1"}))]}),
+            vec![think("a", Some("openai:4:rs_1d"))],
+        ),
+        (
+            json!({"reasoning": "a", "reasoning_details": [detail("reasoning.encrypted", json!({"data": "d", "format": "xai-responses-v1"}))]}),
+            vec![think("a", None)],
+        ),
+        (
+            json!({"content": [{"type": "thinking", "thinking": "a", "signature": "s"}, {"type": "redacted_thinking", "data": "d"}]}),
+            vec![think("a", Some("s")), redacted("d")],
+        ),
+    ] {
+        let mut said = message.clone();
+        said["role"] = json!("assistant");
+        assert_eq!(read_messages(json!([said]))[0].parts, want, "{message}");
+    }
+    // Google's signature of a call, in its own place and in OpenRouter's.
+    let call = |extra: Value| {
+        let mut call = json!({"id": "c", "function": {"name": "f", "arguments": "{}"}});
+        call.as_object_mut().unwrap().extend(extra.as_object().cloned().unwrap());
+        call
+    };
+    for message in [
+        json!({"role": "assistant", "tool_calls": [call(json!({"extra_content": {"google": {"thought_signature": "s"}}}))]}),
+        json!({"role": "assistant", "tool_calls": [call(json!({}))], "reasoning_details": [
+            {"type": "reasoning.encrypted", "data": "s", "id": "c", "format": "google-gemini-v1"}]}),
+    ] {
+        let signature = match read_messages(json!([message])).remove(0).parts.as_slice() {
+            [Part::ToolCall(call)] => call.signature.clone(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(signature.as_deref(), Some("gemini:s"), "{message}");
+    }
+}
+
+#[test]
+fn sound_is_taken_where_the_format_has_a_place() {
+    let sound = |format: &str| Part::Audio { format: format.into(), data: "AA==".into(), transcript: None, id: None };
+    for (format, want) in [("wav", Some("wav")), ("mpeg", Some("mp3")), ("x-wav", Some("wav")), ("ogg", None)] {
+        let request = foreign(vec![message(Role::User, vec![sound(format)])]);
+        match (write_request(&request, &outgoing("gpt-4o-audio-preview")), want) {
+            (Ok(written), Some(name)) => {
+                let body: Value = serde_json::from_slice(&written.body).unwrap();
+                assert_eq!(body["messages"][0]["content"][0]["input_audio"], json!({"data": "AA==", "format": name}));
+            }
+            (Err(error), None) => assert_eq!(error.param, "messages[0].content[0]"),
+            (found, _) => panic!("{format}: {found:?}"),
+        }
+    }
+    let spoken = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "audio": {"id": "audio_1"}}]);
+    let (body, _) = written(&read_request(&with_messages(spoken)).unwrap(), &outgoing("gpt-4o-audio-preview"));
+    assert_eq!(body["messages"][1]["audio"], json!({"id": "audio_1"}));
 }

@@ -255,12 +255,9 @@ fn streams_are_written_as_openai_does() {
     let null = Value::Null;
     let mut want = vec![
         chunk(json!({"role": "assistant", "content": ""}), null.clone()),
+        chunk(json!({"reasoning_content": "r"}), null.clone()),
         chunk(
-            json!({"reasoning_content": "r", "thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "r"}]}),
-            null.clone(),
-        ),
-        chunk(
-            json!({"thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "", "signature": "s"}]}),
+            json!({"thinking_blocks": [{"index": 0, "type": "thinking", "thinking": "r", "signature": "s"}]}),
             null.clone(),
         ),
         json!(": ping\n\n"),
@@ -319,4 +316,41 @@ fn several_choices_keep_apart() {
         ]
     );
     assert_eq!(read_stream(&[&write_stream(&events, &incoming())]), events);
+}
+
+#[test]
+fn sources_and_probabilities_are_streamed() {
+    let page = |url: &str| Citation { url: Some(url.into()), ..Citation::default() };
+    let chunk = |delta: Value, more: Value| {
+        let mut chunk = json!({"id": "i", "choices": [{"index": 0, "delta": delta, "finish_reason": null}]});
+        chunk.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        chunk
+    };
+    let end = json!({"id": "i", "citations": ["https://a", "https://b"], "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]});
+    let events =
+        read_stream(&[&bytes(&[chunk(json!({"content": "x"}), json!({"citations": ["https://a"]})), end.clone()])]);
+    let cited = |events: &[StreamEvent]| -> Vec<Citation> {
+        let each = events.iter().filter_map(|event| match event {
+            StreamEvent::Citation { choice: 0, citation } => Some(citation.clone()),
+            _ => None,
+        });
+        each.collect()
+    };
+    // A list that is repeated is told once, at the end; where text is annotated it says nothing new.
+    assert_eq!(cited(&events), [page("https://a"), page("https://b")]);
+    let annotation = json!({"type": "url_citation", "url_citation": {"start_index": 0, "end_index": 1, "url": "https://c", "title": "C"}});
+    let events = read_stream(&[&bytes(&[chunk(json!({"content": "x", "annotations": [annotation]}), json!({})), end])]);
+    let found = cited(&events);
+    assert_eq!((found.len(), found[0].span, found[0].url.as_deref()), (1, Some((0, 1)), Some("https://c")));
+    let again = read_stream(&[&write_stream(&events, &incoming())]);
+    assert_eq!(cited(&again), found);
+
+    let logprobs =
+        json!({"content": [{"token": "x", "logprob": -0.5, "bytes": [120], "top_logprobs": []}], "refusal": null});
+    let mut said = chunk(json!({"content": "x"}), json!({}));
+    said["choices"][0]["logprobs"] = logprobs.clone();
+    let events = read_stream(&[&bytes(&[said])]);
+    assert!(events.contains(&StreamEvent::Logprobs { choice: 0, logprobs: logprobs.clone() }));
+    let written = String::from_utf8(write_stream(&events, &incoming())).unwrap();
+    assert!(written.contains(&format!(r#""delta":{{}},"logprobs":{logprobs}"#)), "{written}");
 }

@@ -257,6 +257,8 @@ fn parameters() {
     ] {
         assert_eq!(extra(given).response_format, expected);
     }
+    let deferred = extra(json!({"tools": [{"type": "function", "name": "f", "defer_loading": true, "async": false}]}));
+    assert_eq!(Value::Object(deferred.unplaced), json!({"tools[0].defer_loading": true}));
     for (word, expected) in [("auto", ToolChoice::Auto), ("none", ToolChoice::None), ("required", ToolChoice::Required)]
     {
         assert_eq!(extra(json!({"tool_choice": word})).tool_choice, Some(expected));

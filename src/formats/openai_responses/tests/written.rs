@@ -51,6 +51,13 @@ fn what_only_steers_is_dropped_with_a_note() {
     let cases = [
         (chat(json!({"seed": 7, "frequency_penalty": 0.5})), "gpt-4o", vec!["seed", "frequency_penalty"]),
         (chat(json!({"store": true})), "gpt-4o", vec!["store"]),
+        (chat(json!({"service_tier": "on_demand"})), "gpt-4o", vec!["service_tier"]),
+        (chat(json!({"reasoning_effort": "default"})), "gpt-5", vec!["reasoning_effort"]),
+        (
+            anthropic(json!({"tools": [{"name": "f", "input_schema": {"type": "object"}, "defer_loading": true}]})),
+            "gpt-4o",
+            vec!["defer_loading"],
+        ),
         (chat(json!({"temperature": 0.5, "top_p": 1})), "gpt-5", vec!["temperature"]),
         (chat(json!({"reasoning_effort": "low"})), "gpt-4o", vec!["reasoning_effort"]),
         (chat(json!({"max_tokens": 3})), "gpt-4o", vec!["max_tokens"]),
@@ -139,6 +146,7 @@ fn reasoning() {
     let effort = |word: &str| chat(json!({"reasoning_effort": word}));
     let budget = |tokens: u64| anthropic(json!({"thinking": {"type": "enabled", "budget_tokens": tokens}}));
     let adaptive = anthropic(json!({"thinking": {"type": "adaptive"}}));
+    let off = || anthropic(json!({"thinking": {"type": "disabled"}}));
     let hard = anthropic(json!({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}));
     for (request, model, expected) in [
         (effort("minimal"), "gpt-5", Some("minimal")),
@@ -152,7 +160,8 @@ fn reasoning() {
         (budget(50_000), "o3", Some("high")),
         (adaptive, "gpt-5", None),
         (hard, "gpt-5", Some("high")),
-        (anthropic(json!({"thinking": {"type": "disabled"}})), "gpt-5", None),
+        (off(), "gpt-5.1", Some("none")),
+        (off(), "gpt-4o", None),
     ] {
         let (body, dropped) = written(&request, model).unwrap();
         assert_eq!(body["reasoning"]["effort"].as_str(), expected, "{model}: {:?}", request.reasoning);
@@ -160,6 +169,11 @@ fn reasoning() {
         let asks = body["include"].as_array().is_some_and(|all| all.contains(&json!("reasoning.encrypted_content")));
         assert_eq!(asks, model.starts_with("gpt-5") || model == "o3", "{model}");
         assert_eq!(body["store"], false);
+    }
+    // Models that always reason do so as little as they can.
+    for (model, least) in [("gpt-5", Some("minimal")), ("o3", Some("low")), ("gpt-5-pro", None)] {
+        let (body, dropped) = written(&off(), model).unwrap();
+        assert_eq!((body["reasoning"]["effort"].as_str(), dropped), (least, vec!["thinking".to_owned()]), "{model}");
     }
 }
 
