@@ -10,7 +10,7 @@ const BODY: &str = r#"{"model":"smart","max_tokens":50,"messages":[{"role":"user
 
 fn overloaded() -> Answer {
     let body = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
-    Answer::json("anthropic", 529, body).header("retry-after", "1")
+    Answer::json("anthropic", 529, body)
 }
 
 type Client = fn(&str) -> Exchange;
@@ -176,4 +176,17 @@ fn an_anthropic_answer_after_anothers_failure_counts_once() {
     let outcome = chat(BODY).answer(Answer::json("anthropic", 200, ANTHROPIC_ANSWER)).run(&mut vm);
     assert_eq!(outcome.sent[0].provider, "anthropic");
     assert_eq!(usage(&record(&mut vm, &outcome)), (Some(13), Some(3)));
+}
+
+#[test]
+fn a_target_whose_provider_said_when_to_come_back_is_left_alone_by_the_next_request() {
+    let mut vm = vm();
+    let whole = || Answer::json("openai", 200, OPENAI_ANSWER);
+    let first = chat(BODY).answer(overloaded().header("retry-after", "30")).answer(whole()).run(&mut vm);
+    assert_eq!(first.client.header("x-conduit-attempts").as_deref(), Some("2"));
+    let second = chat(BODY).answer(whole()).run(&mut vm);
+    assert_eq!(second.client.header("x-conduit-attempts").as_deref(), Some("1"));
+    assert_eq!(second.client.header("x-conduit-target").as_deref(), Some("openai/gpt-4o"));
+    let listed = Exchange::get("/v1/models/anthropic/claude-sonnet-4-5").run(&mut vm);
+    assert_eq!(parse(&listed.client.body())["status"], "NOT READY");
 }
