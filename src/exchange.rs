@@ -109,6 +109,8 @@ pub struct Exchange {
     prepared: Option<(String, outgoing::Sent)>,
     model_asked: Option<String>,
     counted: Option<Count>,
+    /// The target in whose vocabulary they were counted.
+    counted_for: Option<Arc<Target>>,
     decision: Option<Decision>,
     ledger: Ledger,
     request_id: Option<String>,
@@ -158,6 +160,7 @@ impl Exchange {
             prepared: None,
             model_asked: None,
             counted: None,
+            counted_for: None,
             decision: None,
             ledger: Ledger::default(),
             request_id: headers.get("x-request-id").map(str::to_owned),
@@ -296,6 +299,7 @@ impl Exchange {
             Err(error) => return self.route_error(error),
         };
         self.counted = Some(count);
+        self.counted_for = decision.targets.first().cloned();
         if self.endpoint == Endpoint::CountTokens {
             return self.count_tokens(decision, count);
         }
@@ -308,6 +312,9 @@ impl Exchange {
             Ok(decision) => decision,
             Err(error) => return self.error(&error),
         };
+        if let Some(first) = decision.targets.first() {
+            self.recount(first);
+        }
         let step = self.forward(&decision);
         self.decision = Some(decision);
         step
@@ -418,11 +425,10 @@ impl Exchange {
         Step::Forward(edits)
     }
 
-    /// The tokens that were counted are those of the first target; another one may have another vocabulary.
-    fn recount(&mut self, target: &Target) {
-        let first = self.decision.as_ref().and_then(|decision| decision.targets.first());
-        let Some(first) = first else { return };
-        if first.tokenizer == target.tokenizer && first.model == target.model {
+    /// The tokens that were counted are those of one target; another one may have another vocabulary.
+    fn recount(&mut self, target: &Arc<Target>) {
+        let Some(known) = self.counted_for.replace(Arc::clone(target)) else { return };
+        if known.tokenizer == target.tokenizer && known.model == target.model {
             return;
         }
         if let Some(request) = &self.request {
