@@ -357,19 +357,30 @@ impl Exchange {
 
     /// Translates the request for its first target. One that cannot be asked this leaves the place to the next; where
     /// none can, the first one's reason is the answer.
-    fn prepare(&mut self, mut decision: Decision) -> Result<Decision, ApiError> {
+    fn prepare(&mut self, decision: Decision) -> Result<Decision, ApiError> {
+        let rests = decision.targets.iter().any(|target| self.health(target).is_some());
+        match self.prepare_for(decision.clone(), true) {
+            // Whoever else is there cannot be asked this: rather one that rests than none.
+            Err(_) if rests => self.prepare_for(decision, false),
+            prepared => prepared,
+        }
+    }
+
+    fn prepare_for(&mut self, mut decision: Decision, let_rest: bool) -> Result<Decision, ApiError> {
         let mut refused = None;
         while let Some(target) = decision.targets.first().cloned() {
             // One that rests is left out while another one is there that does not.
-            let resting =
-                self.health(&target).filter(|_| decision.targets.iter().any(|other| self.health(other).is_none()));
-            let error = match (resting, self.written_for(&target)) {
-                (Some(why), _) => ApiError::new(503, why),
-                (None, Ok(written)) => {
-                    self.prepared = written.map(|written| (target.name.clone(), written));
-                    return Ok(decision);
-                }
-                (None, Err(error)) => error,
+            let fresh = || decision.targets.iter().any(|other| self.health(other).is_none());
+            let resting = self.health(&target).filter(|_| let_rest && fresh());
+            let error = match resting {
+                Some(why) => ApiError::new(503, why),
+                None => match self.written_for(&target) {
+                    Ok(written) => {
+                        self.prepared = written.map(|written| (target.name.clone(), written));
+                        return Ok(decision);
+                    }
+                    Err(error) => error,
+                },
             };
             let rest = decision.targets.get(1..).unwrap_or_default().to_vec();
             let cluster = self.plan.cluster_of(&rest).filter(|_| !rest.is_empty()).map(str::to_owned);

@@ -35,6 +35,7 @@ aliases:
     - bare/m3
   three: [openai/gpt-4o, bare/small, azure/gpt-4o]
   two: [bare/small, openai/gpt-4o]
+  lossy: [openai/gpt-4o, anthropic/claude-sonnet-4-5]
 routing:
   default: all
 "#;
@@ -267,6 +268,28 @@ fn tokens_are_counted_anew_where_the_first_target_is_left_out() {
     let second = begun("two");
     assert_eq!(second.borrow().decision().unwrap().targets.len(), 1);
     assert_eq!(second.borrow().counted, want);
+}
+
+#[test]
+fn one_that_rests_is_asked_where_the_others_cannot_be() {
+    let world = crate::host::World(Rc::new(super::cooldown::Table::default()));
+    let begun = |more: &str| {
+        let body = format!(r#"{{"model":"lossy"{more},"messages":[{{"role":"user","content":"hi"}}]}}"#);
+        let head = post("/v1/chat/completions");
+        let (mut exchange, _) = Exchange::begin_in(world.clone(), chain_plan(), "1".into(), head, false, T0);
+        let step = exchange.body(body.as_bytes());
+        assert!(matches!(step, Step::Forward(_)), "{step:?}");
+        Rc::new(RefCell::new(exchange))
+    };
+    let names = |exchange: &Rc<RefCell<Exchange>>| {
+        let exchange = exchange.borrow();
+        exchange.decision().unwrap().targets.iter().map(|target| target.name.clone()).collect::<Vec<_>>()
+    };
+    let first = begun("");
+    let (mut attempt, ..) = Attempt::begin(&first, 1, Some("openai"), &post("/v1/chat/completions"), ms(1)).unwrap();
+    attempt.answer_head(&headers(&[(":status", "429"), ("retry-after", "3600")]), false, ms(2));
+    assert_eq!(names(&begun("")), ["anthropic/claude-sonnet-4-5"]);
+    assert_eq!(names(&begun(r#","n":2"#)), ["openai/gpt-4o", "anthropic/claude-sonnet-4-5"]);
 }
 
 /// An attempt of a client's own format.
