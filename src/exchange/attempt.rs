@@ -230,6 +230,10 @@ impl Attempt {
             _ => return (HeaderEdits::default(), None),
         };
         let whole = match self.call.body {
+            Body::Embeddings(_) if status < 400 && says_error(body) => {
+                let (spoken, credentials) = (self.spoken(&exchange), &self.credentials);
+                whole_answer(&mut exchange, &self.target, credentials, spoken, self.began, (502, readable), body)
+            }
             Body::Embeddings(format) if status < 400 => {
                 embeddings::whole(&mut exchange, &self.target, format, (status, readable), body)
             }
@@ -431,6 +435,15 @@ fn whole_answer(
     }
     let body = client.write_answer(&answer, &incoming);
     Whole { status, content_type: JSON, body: Some(body) }
+}
+
+/// The most bytes of a body that is an error and no list of vectors.
+const LONGEST_ERROR: usize = 16 * 1024;
+
+/// Whether a body under a 2xx status is an error instead of vectors.
+fn says_error(body: &[u8]) -> bool {
+    let error = |json: Value| json.get("data").is_none() && json.get("error").is_some_and(|error| !error.is_null());
+    body.len() <= LONGEST_ERROR && serde_json::from_slice(body).is_ok_and(error)
 }
 
 /// Whether a whole answer holds what one of this format must hold, and no error beside it.

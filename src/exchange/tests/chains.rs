@@ -346,6 +346,20 @@ fn an_error_in_a_200_of_the_clients_own_format_is_one_and_tells_no_key() {
 }
 
 #[test]
+fn an_error_in_a_200_instead_of_vectors_is_one_and_tells_no_key() {
+    for (model, key) in [("openai/text-embedding-3-small", "OPENAI"), ("gemini/gemini-embedding-001", "GEMINI")] {
+        let body = format!(r#"{{"model":"{model}","input":"hi"}}"#);
+        let mut attempt = attempted("/v1/embeddings", &body, model.split('/').next().unwrap());
+        attempt.answer_head(&headers(&[(":status", "200"), ("content-type", "application/json")]), false, ms(1));
+        let answer = format!(r#"{{"error":{{"message":"no id-of-{key}.secret-of-{key}, try later"}}}}"#);
+        let (edits, out) = attempt.answer_whole(answer.as_bytes());
+        assert_eq!(set(&edits, ":status"), Some("502"), "{model}");
+        let out = String::from_utf8(out.unwrap()).unwrap();
+        assert!(out.contains("try later") && !out.contains("secret-of"), "{out}");
+    }
+}
+
+#[test]
 fn a_failed_answer_of_responses_stays_the_answer() {
     let (path, body) = asks("openai/gpt-4o")[2].clone();
     let mut attempt = attempted(&path, &body, "openai");
