@@ -109,6 +109,8 @@ pub struct Exchange {
     prepared: Option<(String, outgoing::Sent)>,
     model_asked: Option<String>,
     counted: Option<Count>,
+    /// The target in whose vocabulary they were counted.
+    counted_for: Option<Arc<Target>>,
     decision: Option<Decision>,
     ledger: Ledger,
     request_id: Option<String>,
@@ -158,6 +160,7 @@ impl Exchange {
             prepared: None,
             model_asked: None,
             counted: None,
+            counted_for: None,
             decision: None,
             ledger: Ledger::default(),
             request_id: headers.get("x-request-id").map(str::to_owned),
@@ -296,6 +299,7 @@ impl Exchange {
             Err(error) => return self.route_error(error),
         };
         self.counted = Some(count);
+        self.counted_for = decision.targets.first().cloned();
         if self.endpoint == Endpoint::CountTokens {
             return self.count_tokens(decision, count);
         }
@@ -308,6 +312,9 @@ impl Exchange {
             Ok(decision) => decision,
             Err(error) => return self.error(&error),
         };
+        if let Some(first) = decision.targets.first() {
+            self.recount(first);
+        }
         let step = self.forward(&decision);
         self.decision = Some(decision);
         step
@@ -350,19 +357,30 @@ impl Exchange {
 
     /// Translates the request for its first target. One that cannot be asked this leaves the place to the next; where
     /// none can, the first one's reason is the answer.
-    fn prepare(&mut self, mut decision: Decision) -> Result<Decision, ApiError> {
+    fn prepare(&mut self, decision: Decision) -> Result<Decision, ApiError> {
+        let rests = decision.targets.iter().any(|target| self.health(target).is_some());
+        match self.prepare_for(decision.clone(), true) {
+            // Whoever else is there cannot be asked this: rather one that rests than none.
+            Err(_) if rests => self.prepare_for(decision, false),
+            prepared => prepared,
+        }
+    }
+
+    fn prepare_for(&mut self, mut decision: Decision, let_rest: bool) -> Result<Decision, ApiError> {
         let mut refused = None;
         while let Some(target) = decision.targets.first().cloned() {
             // One that rests is left out while another one is there that does not.
-            let resting =
-                self.health(&target).filter(|_| decision.targets.iter().any(|other| self.health(other).is_none()));
-            let error = match (resting, self.written_for(&target)) {
-                (Some(why), _) => ApiError::new(503, why),
-                (None, Ok(written)) => {
-                    self.prepared = written.map(|written| (target.name.clone(), written));
-                    return Ok(decision);
-                }
-                (None, Err(error)) => error,
+            let fresh = || decision.targets.iter().any(|other| self.health(other).is_none());
+            let resting = self.health(&target).filter(|_| let_rest && fresh());
+            let error = match resting {
+                Some(why) => ApiError::new(503, why),
+                None => match self.written_for(&target) {
+                    Ok(written) => {
+                        self.prepared = written.map(|written| (target.name.clone(), written));
+                        return Ok(decision);
+                    }
+                    Err(error) => error,
+                },
             };
             let rest = decision.targets.get(1..).unwrap_or_default().to_vec();
             let cluster = self.plan.cluster_of(&rest).filter(|_| !rest.is_empty()).map(str::to_owned);
@@ -418,11 +436,10 @@ impl Exchange {
         Step::Forward(edits)
     }
 
-    /// The tokens that were counted are those of the first target; another one may have another vocabulary.
-    fn recount(&mut self, target: &Target) {
-        let first = self.decision.as_ref().and_then(|decision| decision.targets.first());
-        let Some(first) = first else { return };
-        if first.tokenizer == target.tokenizer && first.model == target.model {
+    /// The tokens that were counted are those of one target; another one may have another vocabulary.
+    fn recount(&mut self, target: &Arc<Target>) {
+        let Some(known) = self.counted_for.replace(Arc::clone(target)) else { return };
+        if known.tokenizer == target.tokenizer && known.model == target.model {
             return;
         }
         if let Some(request) = &self.request {

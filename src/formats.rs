@@ -189,6 +189,8 @@ impl Format {
         let name = if self == Format::Gemini { "usageMetadata" } else { "usage" };
         let holder = if value.get(name).is_some() { value } else { value.get("response")? };
         let reported = holder.get(name).filter(|usage| usage.is_object())?;
+        // Bedrock's tier stands beside its usage.
+        let tier = if self == Format::BedrockConverse { "/serviceTier/type" } else { "/service_tier" };
         let mut usage = match self {
             Format::OpenAiChat => openai_chat::read_usage(reported),
             Format::AnthropicMessages => anthropic_messages::read_usage(reported),
@@ -198,7 +200,7 @@ impl Format {
         };
         if usage.service_tier.is_none() {
             usage.service_tier =
-                holder.get("service_tier").and_then(Value::as_str).filter(|tier| !tier.is_empty()).map(str::to_owned);
+                holder.pointer(tier).and_then(Value::as_str).filter(|tier| !tier.is_empty()).map(str::to_owned);
         }
         Some(usage).filter(|usage| !usage.is_empty())
     }

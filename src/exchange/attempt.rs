@@ -1,7 +1,7 @@
 //! One attempt at one provider: what it is sent, and what its answer is called in the client's format.
 
 use super::frames::Framing;
-use super::headers::{HeaderEdits, Headers};
+use super::headers::{self, HeaderEdits, Headers};
 use super::outgoing::{self, request_head, write_body};
 use super::stream::{Observer, Pipe};
 use super::{ANSWERED_HEADER, Exchange, Tried, embeddings, passing};
@@ -38,7 +38,7 @@ pub enum AnswerHead {
 
 /// One attempt.
 pub struct Attempt {
-    exchange: Rc<RefCell<Exchange>>,
+    pub(super) exchange: Rc<RefCell<Exchange>>,
     target: Arc<Target>,
     call: Call,
     /// What its answer must not repeat.
@@ -133,6 +133,13 @@ impl Attempt {
         self.exchange.borrow().ledger.dropped.clone()
     }
 
+    /// A line for the log that names what was dropped; `None`: nothing was. One line, whatever names clients think of.
+    pub fn loss(&self) -> Option<String> {
+        let dropped = self.dropped();
+        let (target, names) = (headers::value(&self.target.name), headers::value(&dropped.join(", ")));
+        (!dropped.is_empty()).then(|| format!("{target} has no place for {names}; dropped"))
+    }
+
     /// The target of this attempt, `provider/model`.
     pub fn target_name(&self) -> &str {
         &self.target.name
@@ -223,6 +230,10 @@ impl Attempt {
             _ => return (HeaderEdits::default(), None),
         };
         let whole = match self.call.body {
+            Body::Embeddings(_) if status < 400 && says_error(body) => {
+                let (spoken, credentials) = (self.spoken(&exchange), &self.credentials);
+                whole_answer(&mut exchange, &self.target, credentials, spoken, self.began, (502, readable), body)
+            }
             Body::Embeddings(format) if status < 400 => {
                 embeddings::whole(&mut exchange, &self.target, format, (status, readable), body)
             }
@@ -382,8 +393,9 @@ fn whole_answer(
     let streaming = exchange.request.as_ref().is_some_and(|r| r.stream);
     let same = spoken == client && !streaming;
     let json = same.then(|| serde_json::from_slice::<Value>(body).ok()).flatten().filter(Value::is_object);
-    // What was compressed unasked is the client's to read; what is no JSON is no answer to any client.
-    if json.is_some() || same && !readable {
+    let failed = json.as_ref().is_some_and(|json| !has_answer(json, spoken)) && spoken.read_answer(body).is_err();
+    // What was compressed unasked is the client's to read; what is no JSON is no answer to any client, nor is an error.
+    if json.is_some() && !failed || same && !readable {
         match json.and_then(|json| usage_of(&json, spoken)) {
             Some(usage) => exchange.ledger.usage = usage,
             None => exchange.ledger.said.push_str(&said(spoken, body)),
@@ -397,7 +409,8 @@ fn whole_answer(
             let struck = credentials.struck_bytes(body);
             let error = struck.and_then(|body| spoken.read_answer(&body).err()).unwrap_or(error);
             let status = if error.status < 400 { 502 } else { error.status };
-            let error = ApiError { status, provider_type: None, ..error };
+            let provider_type = error.provider_type.filter(|_| spoken == client);
+            let error = ApiError { status, provider_type, ..error };
             return Whole { status, content_type: JSON, body: Some(client.write_error(&error)) };
         }
     };
@@ -422,6 +435,26 @@ fn whole_answer(
     }
     let body = client.write_answer(&answer, &incoming);
     Whole { status, content_type: JSON, body: Some(body) }
+}
+
+/// The most bytes of a body that is an error and no list of vectors.
+const LONGEST_ERROR: usize = 16 * 1024;
+
+/// Whether a body under a 2xx status is an error instead of vectors.
+fn says_error(body: &[u8]) -> bool {
+    let error = |json: Value| json.get("data").is_none() && json.get("error").is_some_and(|error| !error.is_null());
+    body.len() <= LONGEST_ERROR && serde_json::from_slice(body).is_ok_and(error)
+}
+
+/// Whether a whole answer holds what one of this format must hold, and no error beside it.
+fn has_answer(json: &Value, format: Format) -> bool {
+    let holds = |name: &str| json.get(name).is_some();
+    match format {
+        Format::OpenAiChat => holds("choices") && !json.get("error").is_some_and(Value::is_object),
+        Format::AnthropicMessages => holds("content"),
+        Format::Gemini => holds("candidates") || holds("promptFeedback"),
+        Format::OpenAiResponses | Format::BedrockConverse => holds("output"),
+    }
 }
 
 pub(super) fn usage_of(value: &Value, format: Format) -> Option<Usage> {

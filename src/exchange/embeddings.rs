@@ -26,6 +26,7 @@ impl Exchange {
         match decided {
             Ok((decision, count)) => {
                 self.counted = Some(count);
+                self.counted_for = decision.targets.first().cloned();
                 self.send(decision)
             }
             Err(error) => self.route_error(error),

@@ -2,6 +2,7 @@
 
 use crate::formats::{eventstream, sse};
 use serde_json::json;
+use std::borrow::Cow;
 
 /// How events stand in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,12 +49,20 @@ impl Frames {
         }
         let chunks = self.framing == Framing::Chunks;
         let pushed = self.messages.push(bytes, &mut |message| {
-            let payload = String::from_utf8_lossy(message.payload);
+            // An error without a payload says what it has to say in a header.
+            let said = (message.failed && message.payload.is_empty()).then(|| {
+                let message = if message.error.is_empty() { message.name } else { message.error };
+                json!({"message": message}).to_string()
+            });
+            let payload = match &said {
+                Some(said) => Cow::Borrowed(said.as_str()),
+                None => String::from_utf8_lossy(message.payload),
+            };
             if !chunks {
                 return each(sse::Event { name: message.name, data: &payload });
             }
             let data = match message.failed {
-                true => Some(failure(message.name, message.payload)),
+                true => Some(failure(message.name, payload.as_bytes())),
                 false => crate::formats::invoke::event_of_chunk(message.payload),
             };
             if let Some(data) = data {

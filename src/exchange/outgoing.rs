@@ -17,6 +17,11 @@ pub(super) type Sent = (Vec<u8>, Vec<String>);
 
 /// How an attempt asks its provider; the error says that the provider has no such thing.
 pub(super) fn call(exchange: &Exchange, target: &Target, provider: &Provider) -> Result<Call, ApiError> {
+    // In many a path, where escapes hide a step upwards from Envoy but maybe not from the provider.
+    if target.model.split(['/', '\\']).any(|part| matches!(part, "." | "..")) {
+        let message = "model: found a name with `.` or `..` between slashes, expected a model's name";
+        return Err(ApiError::new(400, message).with_param("model"));
+    }
     let operation = match &exchange.endpoint {
         Endpoint::CountTokens => Operation::CountTokens,
         Endpoint::Embeddings => Operation::Embeddings,
@@ -99,8 +104,10 @@ pub(super) fn request_head(
         edits.set.append(&mut exchange.ledger.set_aside);
     }
     let mut path = format!("{}{}", provider.url.path, call.path);
-    // What the provider's own path says already is not said twice.
-    if same && !exchange.query.is_empty() && !call.path.contains('?') {
+    // What the provider's own path says already is not said twice. A cloud's path around another vendor's format knows
+    // nothing of that vendor's parameters, and Google refuses those that it does not know.
+    let enveloped = matches!(call.body, Body::Chat(_, Envelope::Invoke | Envelope::RawPredict));
+    if same && !enveloped && !exchange.query.is_empty() && !call.path.contains('?') {
         path.extend(["?", &exchange.query]);
     }
     edits.set(":path", path);
@@ -171,7 +178,13 @@ pub(super) fn translate(
     if format == exchange.format && !carries_foreign(request, format) {
         return None;
     }
-    let written = translated(request, format, target, provider);
+    let written = translated(request, format, target, provider).and_then(|(body, dropped)| {
+        // Where tokens are only counted there is no limit of an answer's, and Anthropic refuses one.
+        let counts = exchange.endpoint == Endpoint::CountTokens && request.max_tokens.is_none();
+        let body =
+            if counts { splice::edit(&body, &[Edit::Remove("max_tokens")]).map_err(|_| no_object())? } else { body };
+        Ok((body, dropped))
+    });
     Some(written.and_then(|(body, dropped)| Ok((enveloped(exchange, envelope, body)?, dropped))))
 }
 
@@ -292,7 +305,12 @@ fn enveloped(exchange: &Exchange, envelope: Envelope, body: Vec<u8>) -> Result<V
     let own = exchange.format == Format::AnthropicMessages;
     let wrapped = match envelope {
         Envelope::None => return Ok(body),
-        Envelope::Invoke => invoke::to_invoke(&body, exchange.headers.get("anthropic-beta").filter(|_| own)),
+        Envelope::Invoke => {
+            // One header in two lines says the same as one line with a comma.
+            let lines = exchange.headers.iter().filter(|(name, _)| own && *name == "anthropic-beta");
+            let beta = lines.map(|(_, value)| value).collect::<Vec<_>>().join(",");
+            invoke::to_invoke(&body, Some(&beta))
+        }
         Envelope::RawPredict => invoke::to_raw_predict(&body),
     };
     wrapped.map_err(|_| no_object())

@@ -30,10 +30,8 @@ impl Upstream {
         let body = hostcalls::buffer(Source::RequestBody, most).unwrap_or_default();
         match attempt.request_body(&body) {
             Ok(written) => {
-                let dropped = attempt.dropped();
-                if !dropped.is_empty() {
-                    let target = attempt.target_name();
-                    hostcalls::log(Level::Warn, &format!("{target} has no place for {}; dropped", dropped.join(", ")));
+                if let Some(loss) = attempt.loss() {
+                    hostcalls::log(Level::Warn, &loss);
                 }
                 let mut edits = HeaderEdits::default();
                 edits.set("content-length", written.len().to_string());

@@ -30,8 +30,10 @@ fn call(ask: &Ask<'_>) -> Option<Call> {
         Operation::CountTokens | Operation::Pass(_) => return None,
     };
     // Tuned models have a full name.
-    let full = ask.model.starts_with("models/") || ask.model.starts_with("tunedModels/");
-    let name = if full { escaped(ask.model, "/@") } else { format!("models/{}", escaped(ask.model, "@")) };
+    let name = match ask.model.split_once('/') {
+        Some((place @ ("models" | "tunedModels"), name)) => format!("{place}/{}", escaped(name, "@")),
+        _ => format!("models/{}", escaped(ask.model, "@")),
+    };
     Some(Call { path: format!("/{name}:{verb}"), body })
 }
 

@@ -12,14 +12,11 @@ pub fn until(status: u16, headers: &Headers, now: Time) -> Option<Time> {
     if !matches!(status, 429 | 503 | 529) {
         return None;
     }
-    let millis = match (headers.get("retry-after-ms"), headers.get("retry-after")) {
-        (Some(millis), _) => decimal(millis)?,
-        (None, Some(after)) => match decimal(after) {
-            Some(seconds) => seconds.saturating_mul(1_000),
-            None => date(after)?.saturating_sub(now.unix_seconds()).saturating_mul(1_000),
-        },
-        (None, None) => return None,
-    };
+    let millis = headers.get("retry-after-ms").and_then(decimal).or_else(|| {
+        let after = headers.get("retry-after")?;
+        let seconds = decimal(after).or_else(|| Some(date(after)?.saturating_sub(now.unix_seconds())))?;
+        Some(seconds.saturating_mul(1_000))
+    })?;
     let wait = millis.min(LONGEST_MS).saturating_mul(1_000_000);
     (wait > 0).then(|| Time(now.0.saturating_add(wait)))
 }
@@ -71,6 +68,7 @@ mod tests {
         let now = Time(1_700_000_000_000_000_000);
         for (status, headers, want_ms) in [
             (429, &[("retry-after", "2")][..], Some(2_000)),
+            (429, &[("retry-after-ms", "soon"), ("retry-after", "2")], Some(2_000)),
             (503, &[("retry-after", "1.2")], Some(2_000)),
             (529, &[("retry-after-ms", "250"), ("retry-after", "9")], Some(250)),
             (429, &[("retry-after", "Tue, 14 Nov 2023 22:13:30 GMT")], Some(10_000)),

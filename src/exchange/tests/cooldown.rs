@@ -5,7 +5,7 @@ use crate::host::{Shared, World};
 use std::collections::BTreeMap;
 
 #[derive(Default)]
-struct Table(RefCell<BTreeMap<String, Vec<u8>>>);
+pub(super) struct Table(RefCell<BTreeMap<String, Vec<u8>>>);
 
 impl Shared for Table {
     fn get(&self, key: &str) -> Option<Vec<u8>> {
