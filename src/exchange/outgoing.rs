@@ -165,7 +165,7 @@ pub(super) fn translate(
         return embeddings::translate(exchange, target, provider, format);
     }
     let (Body::Chat(format, envelope), Some(request)) = (call.body, &exchange.request) else { return None };
-    if format == exchange.format && !carries_foreign(request, format) {
+    if format == exchange.format && !carries_foreign(request, format) && format.takes_ids(request, &target.model) {
         return None;
     }
     let written = translated(request, format, target, provider);
