@@ -239,7 +239,7 @@ fn every_recorded_error_is_told_in_every_clients_format() {
         read += 1;
         for (client, name) in CLIENTS {
             let body = String::from_utf8(client.write_error(&error)).unwrap();
-            assert!(body.contains(&error.message[..error.message.len().min(4)]), "{}: {body}", recording.id);
+            assert!(body.contains(error.message.get(..4).unwrap_or_default()), "{}: {body}", recording.id);
             keep(
                 &mut out,
                 json!({"id": recording.id, "client": name, "kind": "error", "status": status, "body": body}),

@@ -8,7 +8,7 @@ use conduit::exchange::{AnswerHead, Attempt, Step};
 use conduit::formats::canonical::StreamEvent;
 use conduit::formats::{Format, eventstream, sse};
 use conduit_fuzz::gateway::{NOW, TARGETS, asking, exchange, headers, post};
-use conduit_fuzz::{FORMATS, check_events, failed, pieces, read_binary, read_stream, stream_text};
+use conduit_fuzz::{FORMATS, check_events, pieces, read_binary, read_stream};
 use libfuzzer_sys::fuzz_target;
 use serde_json::json;
 
@@ -79,12 +79,9 @@ fuzz_target!(|data: &[u8]| {
     let events = understood(client, &whole);
     check_events(&events);
     assert!(!whole.is_empty());
-    for cut in pieces(&bytes) {
-        let cut = sent(client, target, &cut);
-        if cut != whole {
-            let again = understood(client, &cut);
-            assert_eq!((failed(&again), stream_text(&again)), (failed(&events), stream_text(&events)));
-            assert_eq!(again, events);
-        }
+    let cuts = pieces(&bytes);
+    let cut = sent(client, target, &cuts[bytes.len() % cuts.len()]);
+    if cut != whole {
+        assert_eq!(understood(client, &cut), events);
     }
 });

@@ -101,9 +101,10 @@ fn usable_call(name: &str, arguments: &str) -> Option<(String, Value)> {
 pub fn stream(format: Format, data: &[u8]) {
     let Some(events) = read_stream(format, &[data]) else { return };
     check_events(&events);
-    for cut in pieces(data) {
-        assert_eq!(read_stream(format, &cut).as_ref(), Some(&events), "the pieces make a difference");
-    }
+    // One way to cut each input: there are many inputs, and to read is what takes the time.
+    let cuts = pieces(data);
+    let cut = cuts.get(data.len() % cuts.len()).expect("there are ways to cut");
+    assert_eq!(read_stream(format, cut).as_ref(), Some(&events), "the pieces make a difference");
     for target in FORMATS {
         let mut writer = target.stream_writer(&INCOMING);
         let mut written = Vec::new();

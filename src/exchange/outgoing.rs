@@ -3,9 +3,9 @@
 use super::headers::{self, HeaderEdits, Headers};
 use super::{Endpoint, Exchange, embeddings, passing};
 use crate::config::{Plan, Provider, Target};
-use crate::formats::canonical::{ApiError, ChatRequest, Part};
+use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::embeddings::EmbeddingsFormat;
-use crate::formats::signature::{self, Vendor};
+use crate::formats::signature::Vendor;
 use crate::formats::splice::{self, Edit};
 use crate::formats::{Format, Outgoing, anthropic_messages, invoke};
 use crate::host::{Secret, Time};
@@ -165,6 +165,9 @@ pub(super) fn translate(
         return embeddings::translate(exchange, target, provider, format);
     }
     let (Body::Chat(format, envelope), Some(request)) = (call.body, &exchange.request) else { return None };
+    if let Err(error) = refuse_rejected(request, provider) {
+        return Some(Err(error));
+    }
     if format == exchange.format && !carries_foreign(request, format) && format.takes_ids(request, &target.model) {
         return None;
     }
@@ -218,6 +221,27 @@ fn edited(
     Ok((splice::edit(body, &edits).map_err(|_| no_object())?, dropped))
 }
 
+/// Fails where the client asks for what the provider rejects and without which the answer would be another one.
+/// What only steers is left out with a note.
+fn refuse_rejected(request: &ChatRequest, provider: &Provider) -> Result<(), ApiError> {
+    let asked = |name: &str| match (name, request.extra.get(name)) {
+        (_, None | Some(Value::Null | Value::Bool(false))) => false,
+        ("n", Some(n)) => n.as_u64() != Some(1),
+        ("top_logprobs", Some(n)) => n.as_u64() != Some(0),
+        ("logit_bias", Some(bias)) => bias.as_object().is_none_or(|bias| !bias.is_empty()),
+        ("modalities", Some(all)) => all.as_array().is_none_or(|all| all.iter().any(|one| one != "text")),
+        ("logprobs" | "audio" | "web_search_options", Some(_)) => true,
+        _ => false,
+    };
+    match provider.spec.rejects.iter().find(|name| asked(name)) {
+        None => Ok(()),
+        Some(name) => {
+            let message = format!("{name}: {} does not take it; leave it out, or name another model", provider.name);
+            Err(ApiError::new(400, message).with_param(*name))
+        }
+    }
+}
+
 /// Whether a request holds reasoning that a vendor of another format signed: to its own it would be an error.
 fn carries_foreign(request: &ChatRequest, format: Format) -> bool {
     let own = match format {
@@ -227,10 +251,7 @@ fn carries_foreign(request: &ChatRequest, format: Format) -> bool {
         // What these hold of signatures is written by the format itself.
         Format::OpenAiChat | Format::BedrockConverse => return false,
     };
-    request.messages.iter().flat_map(|message| &message.parts).any(|part| match part {
-        Part::Thinking { signature: Some(signature), .. } => signature::of(signature).0 != own,
-        _ => false,
-    })
+    request.holds_foreign_reasoning(own)
 }
 
 /// Puts what the client said under the names that the provider has for it.

@@ -93,6 +93,11 @@ impl Pipe {
             reader.event(&event, &mut events);
             note(&events, ledger);
             tainted |= struck.is_some() || failed(&events);
+            if how != How::Translating && !failed(&events) {
+                // The client gets the provider's own start: should an error have to be written, that is no start again.
+                let starts = events.iter().filter(|event| matches!(event, StreamEvent::Start { .. }));
+                starts.for_each(|start| writer.write(start, &mut Vec::new()));
+            }
             match how {
                 How::Verbatim => {}
                 How::HidingUsage => repeat_without_usage(&event, &mut out),

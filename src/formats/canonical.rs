@@ -84,6 +84,8 @@ impl ChatRequest {
             Part::Thinking { signature: Some(signature), .. } => foreign(signature),
             Part::Thinking { signature: None, .. } => vendor == Vendor::Anthropic,
             Part::ToolCall(ToolCall { signature: Some(signature), .. }) => foreign(signature),
+            // Only of Anthropic's format and Bedrock's: its own a Responses client has as reasoning items.
+            Part::RedactedThinking { .. } => matches!(vendor, Vendor::OpenAi | Vendor::Gemini),
             _ => false,
         })
     }

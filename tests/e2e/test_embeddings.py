@@ -12,13 +12,15 @@ MODELS = {
     "azure": "text-embedding-3-small",
     "azure_v1": "text-embedding-3-small",
     "gemini": "gemini-embedding-001",
-    "vertex": "gemini-embedding-001",
+    "vertex": "text-embedding-005",
     "bedrock": "amazon.titan-embed-text-v2:0",
     "bedrock_key": "cohere.embed-v4:0",
     "mistral": "codestral-embed",
     "cohere": "embed-v4.0",
     "ollama": "nomic-embed-text",
 }
+# Titan takes one text at a time.
+ONE_BY_ONE = {"bedrock"}
 TEXTS = ["the first text", "a second one", "and the third, which is the longest of them all"]
 
 
@@ -73,11 +75,19 @@ def cell(target):
             assert record["usage"]["prompt_tokens"] == answer.usage.prompt_tokens > 0
             assert answer.usage.total_tokens == answer.usage.prompt_tokens
 
-    return pytest.mark.parametrize("what", WHAT)(test)
+    names = [name for name in WHAT if name != "several" or target not in ONE_BY_ONE]
+    return pytest.mark.parametrize("what", names)(test)
 
 
 for target in MODELS:
     globals()[f"test_embeddings_to_{target}"] = cell(target)
+
+
+@pytest.mark.parametrize("target", ONE_BY_ONE)
+def test_several_texts_are_refused_where_one_is_taken(sdk, target):
+    with pytest.raises(openai.BadRequestError) as failure:
+        sdk.embeddings.create(model=f"{target}/{MODELS[target]}", input=TEXTS)
+    assert "found 3 inputs, expected one" in failure.value.message
 
 
 @pytest.mark.parametrize("target", MODELS)

@@ -9,7 +9,7 @@ from google import genai
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
-from pydantic_ai import Agent, NativeOutput
+from pydantic_ai import Agent, NativeOutput, ToolOutput
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.bedrock import BedrockConverseModel
 from pydantic_ai.models.google import GoogleModel
@@ -134,22 +134,23 @@ def agent(matrix, form, model, **options):
 def test_pydantic_ai_agent(matrix, form, model):
     """The tool is called, its result sent, the answer read; then the same in a stream."""
     talker = agent(matrix, form, model)
-    done = talker.run_sync("Please use weather for Paris.")
-    assert "21 degrees" in done.output
-    assert done.usage.requests == 2 and done.usage.tool_calls == 1 and done.usage.output_tokens > 0
 
-    async def stream():
+    async def talk():
+        done = await talker.run("Please use weather for Paris.")
         async with talker.run_stream("Please use weather for Paris.") as streamed:
-            return [piece async for piece in streamed.stream_text(delta=True, debounce_by=None)]
+            return done, [piece async for piece in streamed.stream_text(delta=True, debounce_by=None)]
 
-    assert "21 degrees" in "".join(asyncio.run(stream()))
+    done, pieces = asyncio.run(talk())
+    assert "21 degrees" in done.output and "21 degrees" in "".join(pieces)
+    assert done.usage.requests == 2 and done.usage.tool_calls == 1 and done.usage.output_tokens > 0
 
 
 @each_model
 @pytest.mark.parametrize("form", FORMATS)
 def test_pydantic_ai_structured(matrix, form, model):
     """By a tool that must be called."""
-    assert isinstance(Agent(FORMATS[form](matrix.url, model), output_type=Report).run_sync("How is it?").output, Report)
+    asker = Agent(FORMATS[form](matrix.url, model), output_type=ToolOutput(Report))
+    assert isinstance(asker.run_sync("How is it?").output, Report)
 
 
 @each_model

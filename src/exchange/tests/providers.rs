@@ -100,15 +100,39 @@ fn a_signed_token_is_struck_like_the_key_that_it_is_made_of() {
 
 #[test]
 fn what_a_provider_calls_otherwise_is_renamed_and_what_it_rejects_is_named() {
-    let more = r#","seed":7,"max_completion_tokens":9,"stream_options":{"include_usage":true},"user":"u","logit_bias":{"1":2}"#;
+    let more =
+        r#","seed":7,"max_completion_tokens":9,"stream_options":{"include_usage":true},"user":"u","verbosity":"low""#;
     let (attempt, _, body) = attempt("mistral", true, more);
     let sent: Value = serde_json::from_slice(&attempt.request_body(&body).unwrap()).unwrap();
     assert_eq!((&sent["random_seed"], &sent["max_tokens"]), (&Value::from(7), &Value::from(9)));
-    for gone in ["seed", "max_completion_tokens", "stream_options", "user", "logit_bias"] {
+    for gone in ["seed", "max_completion_tokens", "stream_options", "user", "verbosity"] {
         assert!(sent.get(gone).is_none(), "{gone}: {sent}");
     }
     // What the client never asked for, or gets in any case, is no loss to tell of.
-    assert_eq!(attempt.dropped(), ["logit_bias", "user"]);
+    assert_eq!(attempt.dropped(), ["user", "verbosity"]);
+}
+
+#[test]
+fn what_a_provider_rejects_and_the_answer_depends_on_is_refused_by_name() {
+    let env = |name: &str| Some(format!("secret-of-{name}"));
+    let plan = Arc::new(load(CLOUDS, &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}")));
+    for (more, refused) in [
+        (r#""logit_bias":{"1":2}"#, Some("logit_bias")),
+        (r#""logprobs":true"#, Some("logprobs")),
+        (r#""logprobs":false,"top_logprobs":0,"logit_bias":{},"modalities":["text"]"#, None),
+    ] {
+        let body = format!(r#"{{"model":"mistral/m","messages":[{{"role":"user","content":"hi"}}],{more}}}"#);
+        let path = "/v1/chat/completions";
+        let (mut exchange, _) = Exchange::begin(Arc::clone(&plan), "1".into(), post(path), false, T0);
+        match (exchange.body(body.as_bytes()), refused) {
+            (Step::Forward(_), None) => {}
+            (step, Some(name)) => {
+                let (status, said) = reply_of(step);
+                assert_eq!((status, said["error"]["param"].as_str()), (400, Some(name)));
+            }
+            (step, None) => panic!("{more}: {step:?}"),
+        }
+    }
 }
 
 /// A stream of Chat Completions for a client of the same format, in pieces; what the client gets of each.
@@ -143,39 +167,82 @@ fn a_key_in_a_repeated_event_is_struck_wherever_the_event_is_cut_and_however_it_
     }
 }
 
-#[test]
-fn what_came_before_a_message_with_a_key_reaches_a_client_of_amazons_framing() {
-    use crate::formats::eventstream;
+/// The answer in pieces to a streaming client of Bedrock's own format.
+fn converse(pieces: &[&[u8]]) -> Vec<u8> {
     let env = |_: &str| Some("an-id.and-a-secret".to_owned());
     let plan = Arc::new(load(CLOUDS, &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}")));
     let path = "/model/keyed%2Fm/converse-stream";
-    let body = r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#;
+    let (mut exchange, _) = Exchange::begin(plan, "1".into(), post(path), false, T0);
+    let step = exchange.body(br#"{"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#);
+    assert!(matches!(step, Step::Forward(_)), "{step:?}");
+    let exchange = Rc::new(RefCell::new(exchange));
+    let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("keyed"), &post(path), T0).unwrap();
+    let head = headers(&[(":status", "200"), ("content-type", "application/vnd.amazon.eventstream")]);
+    attempt.answer_head(&head, false, ms(1));
+    let mut out = Vec::new();
+    pieces.iter().for_each(|piece| out.extend(attempt.answer_piece(piece, false).unwrap()));
+    out.extend(attempt.answer_piece(&[], true).unwrap());
+    out
+}
+
+fn names(bytes: &[u8]) -> Vec<(String, bool)> {
+    let mut names = Vec::new();
+    let mut parser = crate::formats::eventstream::Parser::new(1 << 20);
+    parser.push(bytes, &mut |message| names.push((message.name.to_owned(), message.failed))).unwrap();
+    assert_eq!(parser.finish(), Ok(()));
+    names
+}
+
+#[test]
+fn what_came_before_a_message_with_a_key_reaches_a_client_of_amazons_framing() {
+    use crate::formats::eventstream::{write, write_exception};
     let mut stream = Vec::new();
-    eventstream::write("messageStart", br#"{"role":"assistant"}"#, &mut stream);
-    eventstream::write("contentBlockDelta", br#"{"contentBlockIndex":0,"delta":{"text":"x"}}"#, &mut stream);
+    write("messageStart", br#"{"role":"assistant"}"#, &mut stream);
+    write("contentBlockDelta", br#"{"contentBlockIndex":0,"delta":{"text":"x"}}"#, &mut stream);
     let fine = stream.len();
-    eventstream::write(
-        "contentBlockDelta",
-        br#"{"contentBlockIndex":0,"delta":{"text":"an-id.and-a-secret"}}"#,
-        &mut stream,
-    );
-    eventstream::write_exception("validationException", br#"{"message":"no an-id.and-a-secret"}"#, &mut stream);
+    let repeated = br#"{"contentBlockIndex":0,"delta":{"text":"an-id.and-a-secret"}}"#;
+    write("contentBlockDelta", repeated, &mut stream);
+    write_exception("validationException", br#"{"message":"no an-id.and-a-secret"}"#, &mut stream);
     for size in [1, 50, stream.len()] {
-        let (mut exchange, _) = Exchange::begin(Arc::clone(&plan), "1".into(), post(path), false, T0);
-        assert!(matches!(exchange.body(body.as_bytes()), Step::Forward(_)));
-        let exchange = Rc::new(RefCell::new(exchange));
-        let (mut attempt, ..) = Attempt::begin(&exchange, 1, Some("keyed"), &post(path), T0).unwrap();
-        let head = headers(&[(":status", "200"), ("content-type", "application/vnd.amazon.eventstream")]);
-        attempt.answer_head(&head, false, ms(1));
-        let mut out = Vec::new();
-        stream.chunks(size).for_each(|piece| out.extend(attempt.answer_piece(piece, false).unwrap()));
-        out.extend(attempt.answer_piece(&[], true).unwrap());
+        let out = converse(&stream.chunks(size).collect::<Vec<_>>());
         assert_eq!(out[..fine], stream[..fine], "{size}");
-        let mut names = Vec::new();
-        let mut parser = eventstream::Parser::new(1 << 20);
-        parser.push(&out, &mut |message| names.push((message.name.to_owned(), message.failed))).unwrap();
-        assert_eq!(parser.finish(), Ok(()));
-        assert_eq!(names.len(), 3, "{names:?}");
-        assert!(names[2].1 && !String::from_utf8_lossy(&out).contains("and-a-secret"), "{names:?}");
+        assert_eq!(names(&out)[2..], [("internalServerException".to_owned(), true)], "{size}");
+        assert!(!String::from_utf8_lossy(&out).contains("and-a-secret"), "{size}");
+    }
+}
+
+#[test]
+fn a_repeated_stream_that_is_torn_does_not_begin_twice() {
+    let mut begun = Vec::new();
+    crate::formats::eventstream::write("messageStart", br#"{"role":"assistant"}"#, &mut begun);
+    let out = converse(&[&begun]);
+    assert_eq!(out[..begun.len()], begun);
+    assert_eq!(names(&out)[1..], [("internalServerException".to_owned(), true)]);
+
+    for (path, target, body, start, begins) in [
+        (
+            "/v1/messages",
+            "anthropic/claude-sonnet-4-5",
+            r#""max_tokens":5,"messages":[{"role":"user","content":"hi"}]"#,
+            r#"{"type":"message_start","message":{"id":"i","usage":{}}}"#,
+            "message_start",
+        ),
+        (
+            "/v1/responses",
+            "openai/gpt-4o",
+            r#""input":"hi","store":false"#,
+            r#"{"type":"response.created","response":{"id":"i"}}"#,
+            "response.created",
+        ),
+    ] {
+        let (exchange, step) = routed(path, &format!(r#"{{"model":"{target}","stream":true,{body}}}"#));
+        assert!(matches!(step, Step::Forward(_)), "{step:?}");
+        let (mut attempt, ..) = Attempt::begin(&exchange, 1, None, &post(path), T0).unwrap();
+        attempt.answer_head(&headers(&[(":status", "200"), ("content-type", "text/event-stream")]), false, ms(1));
+        let mut out = attempt.answer_piece(format!("data: {start}\n\n").as_bytes(), false).unwrap();
+        out.extend(attempt.answer_piece(&[], true).unwrap());
+        let out = String::from_utf8(out).unwrap();
+        assert_eq!(out.matches(&format!(r#""type":"{begins}""#)).count(), 1, "{out}");
+        assert!(out.contains("event: error"), "{out}");
     }
 }

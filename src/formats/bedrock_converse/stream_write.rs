@@ -113,7 +113,6 @@ impl WriteStream for StreamWriter {
             StreamEvent::Usage(usage) => self.usage.merge(usage),
             StreamEvent::Error(cause) => {
                 // What was said before still counts, also where it waits behind a call that never became whole.
-                self.start(out);
                 while self.queue.len() > 1 {
                     self.close(out);
                 }
@@ -212,6 +211,9 @@ impl StreamWriter {
 
     /// Writes what can be written: the open block's deltas and, as long as it is complete and another waits, the next.
     fn advance(&mut self, out: &mut Vec<u8>) {
+        if self.queue.is_empty() {
+            return;
+        }
         self.start(out);
         loop {
             let more = self.queue.len() > 1;

@@ -152,9 +152,11 @@ impl PartWriter<'_> {
             }
             Part::Unknown { format: Format::OpenAiResponses, value } => value.clone(),
             Part::Unknown { value, .. } => {
+                // Google's and Amazon's parts are named by their one member.
+                let first = value.as_object().and_then(|members| members.keys().next()).map(String::as_str);
                 let what = format!(
                     "content of type `{}` has no place in this target's format (OpenAI Responses); remove it or name another model",
-                    text(value, "type").unwrap_or("unknown"),
+                    text(value, "type").or(first).unwrap_or("unknown"),
                 );
                 return Err(RequestError::new(at, what));
             }

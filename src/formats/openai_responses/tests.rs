@@ -72,8 +72,8 @@ fn events(text: &str) -> Vec<Value> {
     let mut all = Vec::new();
     let mut parser = sse::Parser::new(1 << 22);
     let mut take = |event: sse::Event<'_>| {
-        let data: Value = serde_json::from_str(&event.data).unwrap();
-        assert_eq!(data["type"], event.name.to_string().as_str());
+        let data: Value = serde_json::from_str(event.data).unwrap();
+        assert_eq!(data["type"], event.name);
         assert_eq!(data["sequence_number"], all.len());
         all.push(data);
     };

@@ -271,7 +271,8 @@ const clients = {
   node_messages: messages,
   ai_chat: vercel(
     (model) => aiOpenai.chat(model),
-    (ask) => ({ openai: { reasoningEffort: ask.effort ?? undefined } }),
+    // It knows reasoning models by OpenAI's bare names.
+    (ask) => ({ openai: ask.effort ? { reasoningEffort: ask.effort, forceReasoning: true } : {} }),
   ),
   ai_responses: vercel(
     (model) => aiOpenai.responses(model),

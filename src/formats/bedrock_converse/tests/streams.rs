@@ -291,5 +291,5 @@ fn an_error_ends_a_stream_with_an_exception() {
     }
     // An error before anything was said.
     let found = write_stream(&[StreamEvent::Error(ApiError::new(500, "why"))]);
-    assert_eq!(found.len(), 2);
+    assert_eq!(found.len(), 1);
 }

@@ -68,7 +68,10 @@ fn blob(part: &Value) -> Value {
     if file.is_object() {
         return json!(["file", member(file, "fileUri"), member(file, "mimeType")]);
     }
-    json!(["inline", blob["data"], member(blob, "mimeType")])
+    // Google reads both alphabets; written is the one that every vendor reads.
+    let data =
+        blob["data"].as_str().map(|data| data.replace('-', "+").replace('_', "/").trim_end_matches('=').to_owned());
+    json!(["inline", data, member(blob, "mimeType")])
 }
 
 /// A body's turns: role and what is said; turns of one role are one.

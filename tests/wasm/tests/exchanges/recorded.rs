@@ -1,5 +1,6 @@
 //! Recorded streams of every provider through the built module, whole and byte by byte, to clients of three formats.
 //! `CONDUIT_VECTORS` names the folder of the recordings, which are not part of this project.
+#![allow(clippy::disallowed_methods)]
 
 use crate::support::*;
 use base64::Engine as _;
