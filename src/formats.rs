@@ -21,6 +21,7 @@ pub mod gemini;
 pub mod invoke;
 pub mod openai_chat;
 pub mod openai_responses;
+mod schema;
 pub(crate) mod secrets;
 pub mod signature;
 pub mod splice;
@@ -30,7 +31,7 @@ pub mod sse;
 pub(crate) mod testing;
 
 use crate::usage::Usage;
-use canonical::{Answer, ApiError, ChatRequest, StreamEvent};
+use canonical::{Answer, ApiError, ChatRequest, Part, StreamEvent};
 use serde_json::Value;
 use std::fmt;
 
@@ -160,6 +161,22 @@ impl Format {
             Format::Gemini => gemini::write_request(request, outgoing),
             Format::BedrockConverse => bedrock_converse::write_request(request, outgoing),
         }
+    }
+
+    /// Whether the ids of a request's calls are such as this format takes for the model. Where other providers answered
+    /// before they may not be, and the request must be written anew, also for a client of this format.
+    pub fn takes_ids(self, request: &ChatRequest, model: &str) -> bool {
+        let fits: &dyn Fn(&str) -> bool = match self {
+            Format::OpenAiChat => &|id| openai_chat::takes_id(id, model),
+            Format::AnthropicMessages => &anthropic_messages::takes_id,
+            Format::OpenAiResponses => &openai_responses::takes_id,
+            Format::Gemini | Format::BedrockConverse => return true,
+        };
+        request.messages.iter().flat_map(|message| &message.parts).all(|part| match part {
+            Part::ToolCall(call) => fits(&call.id),
+            Part::ToolResult { id, .. } => fits(id),
+            _ => true,
+        })
     }
 
     /// Reads a whole (unary) answer with a 2xx status.

@@ -175,7 +175,7 @@ pub(super) fn translate(
     if let Err(error) = refuse_rejected(request, provider) {
         return Some(Err(error));
     }
-    if format == exchange.format && !carries_foreign(request, format) {
+    if format == exchange.format && !carries_foreign(request, format) && format.takes_ids(request, &target.model) {
         return None;
     }
     let written = translated(request, format, target, provider).and_then(|(body, dropped)| {

@@ -26,6 +26,7 @@ use serde_json::Value;
 
 pub use stream_read::StreamReader;
 pub use stream_write::StreamWriter;
+pub(super) use turns::takes_id;
 
 /// Reads a request. `max_tokens` is required, as Anthropic requires it.
 pub fn read_request(body: &Value) -> Result<ChatRequest, RequestError> {

@@ -16,6 +16,7 @@ mod usage;
 pub use answer::{read_answer, write_answer};
 pub use error::{read_error, write_error};
 pub use request_read::read_request;
+pub(super) use request_write::takes_id;
 pub use request_write::write_request;
 pub use stream_read::StreamReader;
 pub use stream_write::StreamWriter;

@@ -3,8 +3,8 @@
 use super::model::Thinking;
 use super::turns::Conversation;
 use super::write::Draft;
-use crate::formats::RequestError;
 use crate::formats::canonical::{Reasoning, ResponseFormat, Tool, ToolChoice};
+use crate::formats::{RequestError, schema};
 use serde_json::{Map, Value, json};
 
 /// The smallest thinking budget (<https://docs.anthropic.com/en/docs/build-with-claude/extended-thinking>, 2026-11-21).
@@ -229,8 +229,8 @@ fn write_format(draft: &mut Draft<'_>) -> Result<(), RequestError> {
     match schema {
         Some(schema) if draft.native || draft.abilities.structured => {
             let mut schema = schema.clone();
-            if !draft.native {
-                close_objects(&mut schema);
+            if !draft.native && schema::hold_claude(&mut schema) {
+                draft.note("response_format.schema");
             }
             let format = json!({"type": "json_schema", "schema": schema});
             draft.set_in("output_config", "format", format);
@@ -250,32 +250,6 @@ fn write_format(draft: &mut Draft<'_>) -> Result<(), RequestError> {
         }
     }
     Ok(())
-}
-
-/// Every object of a schema must say that it has no other properties.
-fn close_objects(schema: &mut Value) {
-    match schema {
-        Value::Object(members) => {
-            let names = members.get("properties").is_some_and(Value::is_object);
-            if (names || members.get("type").is_some_and(|t| t == "object"))
-                && !members.contains_key("additionalProperties")
-            {
-                members.insert("additionalProperties".to_owned(), Value::Bool(false));
-            }
-            for (name, value) in members.iter_mut() {
-                match name.as_str() {
-                    // Here names are the user's, not the schema language's.
-                    "properties" | "$defs" | "definitions" => {
-                        value.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(close_objects);
-                    }
-                    "items" | "anyOf" | "allOf" | "oneOf" => close_objects(value),
-                    _ => {}
-                }
-            }
-        }
-        Value::Array(schemas) => schemas.iter_mut().for_each(close_objects),
-        _ => {}
-    }
 }
 
 /// The names in a `tool_choice` of OpenAI's type `allowed_tools`, and whether one of them must be called
@@ -337,8 +311,13 @@ fn write_tool(draft: &mut Draft<'_>, tool: &Tool, i: usize) -> Result<Value, Req
     if let Some(description) = &tool.description {
         out.insert("description".to_owned(), json!(description));
     }
-    let mut schema = match &tool.parameters {
-        Some(Value::Object(schema)) => schema.clone(),
+    let mut parameters = tool.parameters.clone().unwrap_or_default();
+    if !draft.native && draft.abilities.structured && tool.strict == Some(true) && schema::hold_claude(&mut parameters)
+    {
+        draft.note("tools.parameters");
+    }
+    let mut schema = match parameters {
+        Value::Object(schema) => schema,
         _ => Map::new(),
     };
     // The schema must say that it is an object's.

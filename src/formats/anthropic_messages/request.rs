@@ -3,6 +3,7 @@
 use super::blocks::{given, join, missing, object, optional_text, read_content, text, wrong};
 use super::signed;
 use crate::formats::canonical::{ChatRequest, Message, Reasoning, ResponseFormat, Role, Tool, ToolChoice};
+use crate::formats::schema::is_closed;
 use crate::formats::{Format, RequestError};
 use serde_json::{Map, Number, Value};
 
@@ -277,7 +278,7 @@ fn read_format(value: &Value, at: &str) -> Result<Option<ResponseFormat>, Reques
         name: schema_name(schema),
         description: None,
         schema: Some(schema.clone()),
-        strict: all_required(schema).then_some(true),
+        strict: is_closed(schema).then_some(true),
     }))
 }
 
@@ -288,22 +289,4 @@ fn schema_name(schema: &Value) -> String {
         Some(title) if !title.is_empty() && title.len() <= 64 && title.chars().all(fits) => title.to_owned(),
         _ => "response".to_owned(),
     }
-}
-
-/// Whether every object in the schema is closed and requires all of its properties.
-fn all_required(schema: &Value) -> bool {
-    let closed = match schema.get("properties").and_then(Value::as_object) {
-        None => true,
-        Some(properties) => {
-            let required = schema.get("required").and_then(Value::as_array);
-            let is_required = |name: &String| required.is_some_and(|r| r.iter().any(|v| v.as_str() == Some(name)));
-            schema.get("additionalProperties") == Some(&Value::Bool(false)) && properties.keys().all(is_required)
-        }
-    };
-    closed
-        && match schema {
-            Value::Object(members) => members.values().all(all_required),
-            Value::Array(items) => items.iter().all(all_required),
-            _ => true,
-        }
 }

@@ -208,7 +208,11 @@ fn write_part(draft: &mut Draft<'_>, part: &Part, at: &dyn Fn() -> String) -> Re
         }
         Part::ToolResult { id, parts, is_error, cache } => {
             let mut block = json!({"type": "tool_result", "tool_use_id": clean_id(id)});
-            put(&mut block, "content", write_result(draft, parts, at)?);
+            let content = write_result(draft, parts, at)?;
+            // A result that failed must say something.
+            let blank = |content: &Value| content.as_array().is_some_and(Vec::is_empty) || content == "";
+            let silent = *is_error && !draft.native && content.as_ref().is_none_or(blank);
+            put(&mut block, "content", if silent { Some(json!("The tool failed.")) } else { content });
             put(&mut block, "is_error", is_error.then_some(Value::Bool(true)));
             Some(with_cache(block, cache.as_ref()))
         }
@@ -310,6 +314,11 @@ fn text_of(media_type: &str, data: &str) -> Option<String> {
     let textual = media_type.starts_with("text/") || media_type == "application/json";
     let bytes = textual.then(|| base64::engine::general_purpose::STANDARD.decode(data).ok()).flatten()?;
     String::from_utf8(bytes).ok()
+}
+
+/// Whether an id is one that this format takes.
+pub fn takes_id(id: &str) -> bool {
+    id == clean_id(id)
 }
 
 /// An id that fits `^[a-zA-Z0-9_-]+$`, which is required here but not everywhere.

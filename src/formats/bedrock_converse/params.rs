@@ -5,6 +5,7 @@ use super::reasoning::{self, Asked};
 use super::turns::{Conversation, cache_point};
 use super::write::Draft;
 use crate::formats::canonical::{ResponseFormat, Tool, ToolChoice};
+use crate::formats::schema::hold_claude;
 use crate::formats::{Format, RequestError};
 use serde_json::{Map, Number, Value, json};
 
@@ -212,8 +213,8 @@ fn write_format(draft: &mut Draft<'_>) -> Result<(), RequestError> {
     match format {
         Some((name, description, schema, _)) if draft.native || draft.model.structured => {
             let mut schema = schema.clone();
-            if !draft.native {
-                close_objects(&mut schema);
+            if !draft.native && hold_claude(&mut schema) {
+                draft.note("response_format.schema");
             }
             let mut inner = Map::new();
             inner.insert("schema".to_owned(), json!(schema.to_string()));
@@ -238,32 +239,6 @@ fn write_format(draft: &mut Draft<'_>) -> Result<(), RequestError> {
     draft.instructions.push(text);
     draft.note("response_format");
     Ok(())
-}
-
-/// Every object of a schema must say that it has no other properties.
-fn close_objects(schema: &mut Value) {
-    match schema {
-        Value::Object(members) => {
-            let names = members.get("properties").is_some_and(Value::is_object);
-            if (names || members.get("type").is_some_and(|t| t == "object"))
-                && !members.contains_key("additionalProperties")
-            {
-                members.insert("additionalProperties".to_owned(), Value::Bool(false));
-            }
-            for (name, value) in members.iter_mut() {
-                match name.as_str() {
-                    // Here names are the user's, not the schema language's.
-                    "properties" | "$defs" | "definitions" => {
-                        value.as_object_mut().into_iter().flat_map(Map::values_mut).for_each(close_objects);
-                    }
-                    "items" | "anyOf" | "allOf" | "oneOf" => close_objects(value),
-                    _ => {}
-                }
-            }
-        }
-        Value::Array(schemas) => schemas.iter_mut().for_each(close_objects),
-        _ => {}
-    }
 }
 
 /// What stands for a tool that may not be called now, but was before: a history of calls is refused without its tools.
@@ -354,7 +329,14 @@ fn write_tool(draft: &mut Draft<'_>, tool: &Tool, i: usize) -> Result<Value, Req
     }
     let parameters = match &tool.parameters {
         Some(parameters) if draft.native => parameters.clone(),
-        parameters => schema(parameters.as_ref()),
+        parameters => {
+            let mut schema = schema(parameters.as_ref());
+            // The models that take `strict` take it with the same limits as for the form of the text.
+            if draft.model.structured && tool.strict == Some(true) && hold_claude(&mut schema) {
+                draft.note("tools.parameters");
+            }
+            schema
+        }
     };
     spec.insert("inputSchema".to_owned(), json!({"json": parameters}));
     match tool.strict {

@@ -253,14 +253,27 @@ fn write_part(draft: &mut Draft<'_>, part: &Part, at: &dyn Fn() -> String) -> Re
         Part::ToolResult { id, parts, is_error, .. } => {
             let mut content = Vec::with_capacity(parts.len());
             for part in parts {
-                content.extend(write_part(draft, part, at)?);
+                content.extend(match part {
+                    Part::Unknown { format: Format::AnthropicMessages, value } if is_search_result(value) => {
+                        write_part(draft, part, at)?
+                    }
+                    // What no other provider knows (a reference to a tool) is still text to the model.
+                    Part::Unknown { format, value } if *format != Format::BedrockConverse => {
+                        Some(json!({"text": value.to_string()}))
+                    }
+                    part => write_part(draft, part, at)?,
+                });
             }
             // No content at all is refused.
             if content.is_empty() {
-                content.push(json!({"text": "(empty)"}));
+                let text = if *is_error && !draft.native { "The tool failed." } else { "(empty)" };
+                content.push(json!({"text": text}));
             }
-            let status = if *is_error { "error" } else { "success" };
-            Some(json!({"toolResult": {"toolUseId": clean_id(draft, id), "content": content, "status": status}}))
+            let mut result = json!({"toolUseId": clean_id(draft, id), "content": content});
+            if let (Some(status), Some(result)) = (status(draft, *is_error), result.as_object_mut()) {
+                result.insert("status".to_owned(), status.into());
+            }
+            Some(json!({"toolResult": result}))
         }
         Part::Thinking { text, signature } => write_thinking(draft, text, signature.as_deref()),
         Part::RedactedThinking { data } => {
@@ -286,6 +299,24 @@ fn write_part(draft: &mut Draft<'_>, part: &Part, at: &dyn Fn() -> String) -> Re
             return Err(RequestError::new(at(), message));
         }
     })
+}
+
+/// A result's `status`. Models other than Claude and Nova refuse it
+/// (<https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolResultBlock.html>, 2026-11-21); without it a
+/// result is a success.
+fn status(draft: &mut Draft<'_>, is_error: bool) -> Option<&'static str> {
+    let word = if is_error { "error" } else { "success" };
+    match draft.model.family {
+        Family::Claude | Family::Nova | Family::Nova2 => Some(word),
+        _ if draft.native => Some(word),
+        Family::Unknown => is_error.then_some(word),
+        _ => {
+            if is_error {
+                draft.note("is_error");
+            }
+            None
+        }
+    }
 }
 
 fn is_search_result(value: &Value) -> bool {

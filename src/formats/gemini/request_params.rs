@@ -112,7 +112,7 @@ fn format(request: &mut ChatRequest, generation: &Value, rest: &mut Map<String, 
                 Some(schema) => ResponseFormat::JsonSchema {
                     name: name(&schema),
                     description: None,
-                    strict: schema::is_closed(&schema).then_some(true),
+                    strict: crate::formats::schema::is_closed(&schema).then_some(true),
                     schema: Some(schema),
                 },
             });

@@ -100,28 +100,10 @@ fn name_constants(schema: &mut Value) {
     }
 }
 
-/// Whether every object in the schema is closed and requires all of its properties: only such a schema can be held
-/// strictly by OpenAI.
-pub(super) fn is_closed(schema: &Value) -> bool {
-    let closed = match schema.get("properties").and_then(Value::as_object) {
-        None => true,
-        Some(properties) => {
-            let required = super::items(schema, "required");
-            let is_required = |name: &String| required.iter().any(|known| known.as_str() == Some(name));
-            schema.get("additionalProperties") == Some(&Value::Bool(false)) && properties.keys().all(is_required)
-        }
-    };
-    closed
-        && match schema {
-            Value::Object(members) => members.values().all(is_closed),
-            Value::Array(items) => items.iter().all(is_closed),
-            _ => true,
-        }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::schema::is_closed;
     use crate::testing::test;
 
     #[test]

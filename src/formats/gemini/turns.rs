@@ -94,10 +94,11 @@ impl Conversation {
         }
     }
 
-    /// The first call of each step since the user last spoke must be signed.
+    /// The first call of each step since the user last spoke must be signed. What stands beside results (an agent's
+    /// reminders, a picture that a tool returned) may not count as the user's, and a signature too many is harmless.
     fn sign_current_calls(&mut self) {
         let speaks =
-            |turn: &Turn| turn.role == "user" && turn.parts.iter().any(|part| part.get("functionResponse").is_none());
+            |turn: &Turn| turn.role == "user" && turn.parts.iter().all(|part| part.get("functionResponse").is_none());
         let current = self.turns.iter().rposition(speaks).unwrap_or(0);
         for turn in self.turns.iter_mut().skip(current).filter(|turn| turn.role == "model") {
             let first = turn.parts.iter_mut().find(|part| part.get("functionCall").is_some());

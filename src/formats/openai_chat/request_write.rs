@@ -1,10 +1,11 @@
 //! Requests: the canonical form into OpenAI's JSON.
 
+mod call_ids;
 mod extras;
 mod messages;
 
 use super::super::canonical::{ChatRequest, Reasoning, ResponseFormat, Tool, ToolChoice};
-use super::super::{Format, Outgoing, RequestError, Written};
+use super::super::{Format, Outgoing, RequestError, Written, schema};
 use serde_json::{Map, Value, json};
 
 /// As many stop sequences as OpenAI takes (<https://platform.openai.com/docs/api-reference/chat/create>, 2026-11-21).
@@ -63,8 +64,12 @@ pub fn write_request(request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<W
         put("stop", request.stop.clone().into());
     }
     if !request.tools.is_empty() {
-        let tools: Result<Vec<Value>, RequestError> =
-            request.tools.iter().enumerate().map(|(i, tool)| write_tool(tool, i, native, &mut dropped)).collect();
+        let tools: Result<Vec<Value>, RequestError> = request
+            .tools
+            .iter()
+            .enumerate()
+            .map(|(i, tool)| write_tool(tool, i, request.source, &mut dropped))
+            .collect();
         put("tools", tools?.into());
     }
     // OpenAI refuses both where there are no tools.
@@ -109,6 +114,11 @@ pub fn write_request(request: &ChatRequest, outgoing: &Outgoing<'_>) -> Result<W
         }
     }
     Ok(Written { body: Value::Object(body).to_string().into_bytes(), dropped: dropped.0 })
+}
+
+/// Whether an id is one that the model takes from a client of this format.
+pub fn takes_id(id: &str, model: &str) -> bool {
+    id == call_ids::Ids::native(model).fit(id)
 }
 
 /// The model's own name, in lower case: `openai/gpt-oss-120b` is `gpt-oss-120b`.
@@ -220,7 +230,8 @@ fn write_reasoning(
     }
 }
 
-fn write_tool(tool: &Tool, i: usize, native: bool, dropped: &mut Dropped) -> Result<Value, RequestError> {
+fn write_tool(tool: &Tool, i: usize, source: Option<Format>, dropped: &mut Dropped) -> Result<Value, RequestError> {
+    let native = source == Some(Format::OpenAiChat);
     if let Some(builtin) = &tool.builtin {
         if native {
             return Ok(builtin.clone());
@@ -241,8 +252,12 @@ fn write_tool(tool: &Tool, i: usize, native: bool, dropped: &mut Dropped) -> Res
             }
         };
         put("description", tool.description.clone().map(Value::from));
-        put("parameters", tool.parameters.clone());
-        put("strict", tool.strict.map(Value::from));
+        put("parameters", if native { tool.parameters.clone() } else { schema::openai_parameters(tool) });
+        let strict = schema::openai_strict(tool, source);
+        if strict != tool.strict {
+            dropped.note("strict");
+        }
+        put("strict", strict.map(Value::from));
     }
     let mut written = json!({"type": "function", "function": function});
     match (&tool.cache, written.as_object_mut()) {

@@ -1,7 +1,7 @@
 //! Writes everything of a request but the conversation.
 
 use super::super::canonical::{ChatRequest, Reasoning, Tool};
-use super::super::{Format, RequestError};
+use super::super::{Format, RequestError, schema};
 use super::model::Effort;
 use super::params::{choice_from_chat, write_choice, write_function, write_text_format};
 use super::request_read::LOGPROBS;
@@ -118,7 +118,14 @@ impl Params<'_> {
         if tool.cache.is_some() {
             self.notes.note("cache_control");
         }
-        let mut function = write_function(tool, Some(tool.strict.unwrap_or(false)));
+        let strict = schema::openai_strict(tool, self.request.source);
+        if strict != tool.strict {
+            self.notes.note("strict");
+        }
+        let mut function = write_function(tool, Some(strict.unwrap_or(false)));
+        if let (Some(parameters), Some(function)) = (schema::openai_parameters(tool), function.as_object_mut()) {
+            function.insert("parameters".to_owned(), parameters);
+        }
         if let (None, Some(function)) = (&tool.parameters, function.as_object_mut()) {
             let nothing = json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
             function.insert("parameters".to_owned(), nothing);

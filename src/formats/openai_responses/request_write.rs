@@ -89,10 +89,33 @@ impl Conversation<'_> {
             };
             self.message(message, &at)?;
         }
+        if !self.native {
+            self.drop_idle_reasoning();
+        }
         if self.input.is_empty() && !self.native {
             return Err(RequestError::new("messages", "no message has any content; at least one must"));
         }
         Ok(instructions)
+    }
+
+    /// Reasoning is refused without the message or the call that it led to: of a turn that was broken off, or whose other
+    /// items were another model's.
+    fn drop_idle_reasoning(&mut self) {
+        let mut led = false;
+        let mut kept: Vec<Value> = Vec::with_capacity(self.input.len());
+        for item in std::mem::take(&mut self.input).into_iter().rev() {
+            if kind(&item) == "reasoning" {
+                if !led {
+                    self.notes.note("thinking");
+                    continue;
+                }
+            } else {
+                led = kind(&item) == "function_call" || item.get("role").is_some_and(|role| role == "assistant");
+            }
+            kept.push(item);
+        }
+        kept.reverse();
+        self.input = kept;
     }
 
     fn message(&mut self, message: &Message, at: &str) -> Result<(), RequestError> {
@@ -263,6 +286,11 @@ impl Conversation<'_> {
 fn is_item(value: &Value) -> bool {
     let kind = kind(value);
     kind.is_empty() || !kind.starts_with("input_")
+}
+
+/// Whether an id is one that this format takes.
+pub fn takes_id(id: &str) -> bool {
+    id == call_id(id)
 }
 
 /// A call's id of at most 64 characters: longer ones are refused

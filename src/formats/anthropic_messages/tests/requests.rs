@@ -686,3 +686,73 @@ fn only_its_own_reasoning_goes_to_anthropic() {
     let (again, dropped) = write_for("claude-sonnet-4-5", &read_request(&body(cited)).unwrap());
     assert_eq!((&again["messages"][1]["content"], dropped), (&json!("z"), vec!["citations".to_owned()]));
 }
+
+#[test]
+fn schemas_keep_to_what_can_be_held() {
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}, "required": ["n"]});
+    let expected = json!({
+        "type": "object",
+        "properties": {"n": {"type": "integer", "description": "(minimum: 1)"}},
+        "required": ["n"],
+        "additionalProperties": false,
+    });
+    let tool =
+        |strict: bool| json!({"type": "function", "function": {"name": "f", "strict": strict, "parameters": schema}});
+    let body = json!({
+        "model": "m",
+        "messages": [{"role": "user", "content": "Hi"}],
+        "tools": [tool(true), tool(false)],
+        "response_format": {"type": "json_schema", "json_schema": {"name": "r", "schema": schema}},
+    });
+    let request = Format::OpenAiChat.read_request(&body).unwrap();
+    let written = write_request(&request, &outgoing("claude-sonnet-4-5")).unwrap();
+    let body: Value = serde_json::from_slice(&written.body).unwrap();
+    assert_eq!(body["output_config"]["format"]["schema"], expected);
+    assert_eq!(body["tools"][0]["input_schema"], expected);
+    // Only who is held to a schema needs one that can be held.
+    assert_eq!(body["tools"][1]["input_schema"], schema);
+    assert_eq!(written.dropped, ["response_format.schema", "tools.parameters"]);
+}
+
+#[test]
+fn a_failed_result_says_something() {
+    let body = json!({"contents": [
+        {"role": "user", "parts": [{"text": "Hi"}]},
+        {"role": "model", "parts": [{"functionCall": {"id": "c", "name": "f", "args": {}}}]},
+        {"role": "user", "parts": [{"functionResponse": {"id": "c", "name": "f", "response": {"error": ""}}}]},
+    ]});
+    let request = Format::Gemini.read_request(&body).unwrap();
+    let written = write_request(&request, &outgoing("claude-sonnet-4-5")).unwrap();
+    let body: Value = serde_json::from_slice(&written.body).unwrap();
+    let expected = json!({"type": "tool_result", "tool_use_id": "c", "content": "The tool failed.", "is_error": true});
+    assert_eq!(body["messages"][2]["content"], json!([expected]));
+}
+
+#[test]
+fn ids_that_another_provider_made_are_written_anew() {
+    let body = |id: &str| {
+        json!({"model": "m", "max_tokens": 9, "messages": [
+            {"role": "user", "content": "Hi"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": id, "name": "f", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": id, "content": "1"}]},
+        ]})
+    };
+    for (format, model, id, taken) in [
+        (Format::AnthropicMessages, "claude-sonnet-4-5", "toolu_01", true),
+        (Format::AnthropicMessages, "claude-sonnet-4-5", "functions.Read:0", false),
+        (Format::OpenAiResponses, "gpt-5", "functions.Read:0", true),
+        (Format::OpenAiResponses, "gpt-5", &"x".repeat(65), false),
+        (Format::OpenAiChat, "gpt-5", &"x".repeat(41), false),
+        (Format::OpenAiChat, "qwen3-coder", &"x".repeat(41), true),
+        (Format::OpenAiChat, "mistral-large-latest", "toolu_01", false),
+        (Format::OpenAiChat, "mistral-large-latest", "abcDEF012", true),
+    ] {
+        let request = read_request(&body(id)).unwrap();
+        assert_eq!(format.takes_ids(&request, model), taken, "{model} {id}");
+    }
+    let request = read_request(&body("functions.Read:0")).unwrap();
+    let written = write_request(&request, &outgoing("claude-sonnet-4-5")).unwrap();
+    let body: Value = serde_json::from_slice(&written.body).unwrap();
+    assert_eq!(body["messages"][1]["content"][0]["id"], "functions_Read_0");
+    assert_eq!(body["messages"][2]["content"][0]["tool_use_id"], "functions_Read_0");
+}

@@ -158,7 +158,7 @@ fn structured_output() {
 #[test]
 fn tools_and_choices() {
     let tools = json!([{"type": "function", "function": {"name": "f", "description": "", "strict": true}}]);
-    let spec = json!({"name": "f", "inputSchema": {"json": {"type": "object", "properties": {}}}, "strict": true});
+    let spec = json!({"name": "f", "inputSchema": {"json": {"type": "object", "properties": {}, "additionalProperties": false}}, "strict": true});
     for (choice, expected) in [
         (json!(null), json!(null)),
         (json!("auto"), json!({"auto": {}})),
@@ -525,4 +525,47 @@ fn wrong_requests_say_where() {
     for (body, param) in cases {
         assert_eq!(BedrockConverse.read_request(&body).map_err(|error| error.param), Err(param.to_owned()), "{body}");
     }
+}
+
+#[test]
+fn results_hold_what_the_model_takes() {
+    let said = |model: &str, result: Value| {
+        let body = json!({"model": "m", "max_tokens": 9, "messages": [
+            {"role": "user", "content": "go"},
+            {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "f", "input": {}}]},
+            {"role": "user", "content": [result]},
+        ]});
+        let (body, dropped) = written(AnthropicMessages, model, body).unwrap();
+        (body["messages"][2]["content"][0]["toolResult"].clone(), dropped)
+    };
+    let result = |more: Value| {
+        let mut result = json!({"type": "tool_result", "tool_use_id": "t"});
+        result.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        result
+    };
+    let reference = json!({"type": "tool_reference", "tool_name": "g"});
+    let failed = result(json!({"is_error": true}));
+    let none: Vec<String> = vec![];
+    for (model, given, text, status, dropped) in [
+        (NOVA2, result(json!({"content": "1"})), "1".to_owned(), json!("success"), none.clone()),
+        (LLAMA, result(json!({"content": "1"})), "1".to_owned(), json!(null), none.clone()),
+        (LLAMA, failed.clone(), "The tool failed.".to_owned(), json!(null), vec!["is_error".to_owned()]),
+        (CLAUDE, failed, "The tool failed.".to_owned(), json!("error"), none.clone()),
+        (CLAUDE, result(json!({"content": [reference]})), reference.to_string(), json!("success"), none),
+    ] {
+        let (found, notes) = said(model, given);
+        assert_eq!((&found["content"], &found["status"]), (&json!([{"text": text}]), &status), "{model}");
+        assert_eq!(notes, dropped, "{model}");
+    }
+}
+
+#[test]
+fn schemas_keep_to_what_can_be_held() {
+    let schema = json!({"type": "object", "properties": {"n": {"type": "integer", "minimum": 1}}, "required": ["n"]});
+    let format = json!({"type": "json_schema", "json_schema": {"name": "r", "strict": true, "schema": schema}});
+    let (found, notes) = ask(CLAUDE, json!({"response_format": format}));
+    let held = found["outputConfig"]["textFormat"]["structure"]["jsonSchema"]["schema"].as_str().unwrap();
+    let held: Value = serde_json::from_str(held).unwrap();
+    assert_eq!(held["properties"]["n"], json!({"type": "integer", "description": "(minimum: 1)"}));
+    assert_eq!(notes, ["response_format.schema"]);
 }

@@ -364,11 +364,14 @@ fn only_calls_of_the_current_turn_get_a_stand_in_signature() {
     for (id, text) in [("a", Some("again")), ("b", None), ("c", None)] {
         request.messages.push(say(Role::Assistant, call(id, None)));
         request.messages.push(say(Role::User, result(id)));
-        request.messages.extend(text.map(|text| say(Role::User, words(text))));
+        if let Some(text) = text {
+            request.messages.push(say(Role::Assistant, words("done")));
+            request.messages.push(say(Role::User, words(text)));
+        }
     }
     let (body, _) = written(&request, &outgoing("gemini-3-flash-preview"));
     let signed: Vec<bool> =
-        [1, 3, 5].iter().map(|i| body["contents"][i]["parts"][0].get("thoughtSignature").is_some()).collect();
+        [1, 5, 7].iter().map(|i| body["contents"][i]["parts"][0].get("thoughtSignature").is_some()).collect();
     assert_eq!(signed, [false, true, true]);
 }
 
@@ -476,5 +479,24 @@ fn bytes_in_the_alphabet_for_urls_are_read_as_others_write_them() {
         let request = read_request(&json!({"contents": [{"role": "user", "parts": [blob]}]})).unwrap();
         let source = Source::Base64 { media_type: "image/png".to_owned(), data: usual.to_owned() };
         assert_eq!(request.messages[0].parts, [Part::Image { source, detail: None, cache: None }], "{data}");
+    }
+}
+
+#[test]
+fn what_stands_beside_results_does_not_end_the_turn_of_calls() {
+    let call =
+        |id: &str| json!({"role": "assistant", "content": [{"type": "tool_use", "id": id, "name": "f", "input": {}}]});
+    let answer = |id: &str| json!({"type": "tool_result", "tool_use_id": id, "content": "1"});
+    let request = anthropic(json!([
+        {"role": "user", "content": "go"},
+        call("a"),
+        {"role": "user", "content": [answer("a"), {"type": "text", "text": "a reminder"}]},
+        call("b"),
+        {"role": "user", "content": [answer("b")]},
+    ]));
+    let (body, _) = written(&request, &outgoing("gemini-3-pro-preview"));
+    for turn in [1, 3] {
+        let signature = &body["contents"][turn]["parts"][0]["thoughtSignature"];
+        assert_eq!(signature, "skip_thought_signature_validator", "{turn}");
     }
 }

@@ -6,6 +6,7 @@ use super::super::super::{Format, RequestError};
 use super::super::parts::{write_audio, write_document, write_image, write_text};
 use super::super::{citations, reasoning};
 use super::Dropped;
+use super::call_ids::Ids;
 use serde_json::{Map, Value, json};
 
 pub(super) fn write(
@@ -14,7 +15,11 @@ pub(super) fn write(
     native: bool,
     dropped: &mut Dropped,
 ) -> Result<Vec<Value>, RequestError> {
-    let takes = Takes { reasoning: takes_reasoning(model), call_signatures: native || model.contains("gemini") };
+    let takes = Takes {
+        reasoning: takes_reasoning(model),
+        call_signatures: native || model.contains("gemini"),
+        ids: if native { Ids::native(model) } else { Ids::of(model) },
+    };
     let mut writer = Writer { out: Vec::new(), pending: Vec::new(), native, takes, dropped };
     // Anthropic's `system` is no message there, so its messages count from the next one.
     let offset = usize::from(!native && request.messages.first().is_some_and(|first| first.role == Role::System));
@@ -47,7 +52,25 @@ pub(super) fn write(
         }
     }
     writer.flush();
-    Ok(writer.out)
+    let mut out = writer.out;
+    if !native {
+        put_results_behind_calls(&mut out);
+    }
+    Ok(out)
+}
+
+/// The results must stand directly behind their calls; other formats let instructions or the user speak in between.
+fn put_results_behind_calls(out: &mut [Value]) {
+    let says = |message: &Value, role: &str| super::super::text(message, "role") == Some(role);
+    for turn in out.chunk_by_mut(|_, next| !says(next, "assistant")) {
+        if turn.first().is_some_and(|first| first.get("tool_calls").is_some()) {
+            turn.sort_by_key(|message| match message {
+                message if says(message, "assistant") => 0,
+                message if says(message, "tool") => 1,
+                _ => 2,
+            });
+        }
+    }
 }
 
 /// Whether it is the model's message and calls a tool.
@@ -64,6 +87,8 @@ struct Takes {
     reasoning: bool,
     /// The signatures of calls.
     call_signatures: bool,
+    /// The ids of calls.
+    ids: Ids,
 }
 
 /// Whether the model wants the reasoning that led to its calls back: in the middle of a turn with tools DeepSeek refuses
@@ -176,7 +201,7 @@ impl Writer<'_> {
                 texts.push(write_text("The tool failed.", None));
             }
         }
-        self.push("tool", name, [("tool_call_id", id.into()), ("content", content(texts))]);
+        self.push("tool", name, [("tool_call_id", self.takes.ids.fit(id).into()), ("content", content(texts))]);
         Ok(())
     }
 
@@ -197,7 +222,11 @@ impl Writer<'_> {
                     if call.signature.is_some() && !self.takes.call_signatures {
                         self.dropped.note("thinking");
                     }
-                    calls.push(reasoning::write_call(call, self.takes.call_signatures));
+                    let mut written = reasoning::write_call(call, self.takes.call_signatures);
+                    if let Some(written) = written.as_object_mut() {
+                        written.insert("id".to_owned(), self.takes.ids.fit(&call.id).into());
+                    }
+                    calls.push(written);
                 }
                 Part::Thinking { .. } | Part::RedactedThinking { .. } if self.native => {}
                 Part::Thinking { text, signature: None } if self.takes.reasoning => words.push_str(text),

@@ -583,8 +583,7 @@ fn parameters_of_another_format_are_said_or_noted() {
         extra: json!({"service_tier": "auto", "container": "c"}).as_object().cloned().unwrap(),
         ..foreign(vec![message(Role::User, vec![text("hi")])])
     };
-    let tool_json =
-        json!([{"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}}}]);
+    let tool_json = json!([{"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}}}]);
     let (body, dropped) = written(&request, &outgoing("gpt-4o"));
     assert_eq!(
         body,
@@ -777,4 +776,69 @@ fn sound_is_taken_where_the_format_has_a_place() {
     let spoken = json!([{"role": "user", "content": "hi"}, {"role": "assistant", "audio": {"id": "audio_1"}}]);
     let (body, _) = written(&read_request(&with_messages(spoken)).unwrap(), &outgoing("gpt-4o-audio-preview"));
     assert_eq!(body["messages"][1]["audio"], json!({"id": "audio_1"}));
+}
+
+#[test]
+fn results_stand_directly_behind_their_calls() {
+    let input = json!([
+        {"role": "user", "content": "go"},
+        {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}"},
+        {"type": "function_call", "call_id": "b", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "a", "output": "1"},
+        {"role": "developer", "content": "be brief"},
+        {"role": "user", "content": "stop"},
+        {"type": "function_call_output", "call_id": "b", "output": "2"},
+    ]);
+    let request = Format::OpenAiResponses.read_request(&json!({"model": "m", "input": input})).unwrap();
+    let (body, _) = written(&request, &outgoing("gpt-4o"));
+    let said: Vec<(&str, &Value)> =
+        body["messages"].as_array().unwrap().iter().map(|m| (m["role"].as_str().unwrap(), &m["content"])).collect();
+    let expected = [
+        ("user", json!("go")),
+        ("assistant", Value::Null),
+        ("tool", json!("1")),
+        ("tool", json!("2")),
+        ("developer", json!("be brief")),
+        ("user", json!("stop")),
+    ];
+    assert_eq!(said, expected.iter().map(|(role, content)| (*role, content)).collect::<Vec<_>>());
+}
+
+#[test]
+fn tools_of_other_formats_fit_openais_schemas() {
+    let loose = json!({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false});
+    let mut closed = loose.clone();
+    closed["required"] = json!(["a"]);
+    let dropped = vec!["strict".to_owned()];
+    for (schema, strict, expected, notes) in [
+        (json!({"type": "object"}), None, json!({"type": "object", "properties": {}}), vec![]),
+        (loose.clone(), Some(false), loose, dropped),
+        (closed.clone(), Some(true), closed, vec![]),
+    ] {
+        let mut tool = json!({"name": "f", "input_schema": schema});
+        if strict.is_some() {
+            tool["strict"] = json!(true);
+        }
+        let body = json!({"model": "m", "max_tokens": 9, "tools": [tool], "messages": user(json!("go"))});
+        let request = Format::AnthropicMessages.read_request(&body).unwrap();
+        let (body, dropped) = written(&request, &outgoing("gpt-4o"));
+        let function = &body["tools"][0]["function"];
+        assert_eq!((&function["parameters"], &dropped), (&expected, &notes));
+        assert_eq!(function["strict"], json!(strict));
+    }
+}
+
+#[test]
+fn ids_of_other_providers_become_what_the_target_takes() {
+    let body = json!({"model": "m", "max_tokens": 9, "messages": [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": [{"type": "tool_use", "id": "toolu_01", "name": "f", "input": {}}]},
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_01", "content": "1"}]},
+    ]});
+    let request = Format::AnthropicMessages.read_request(&body).unwrap();
+    for (model, length) in [("devstral-medium-latest", 9), ("gpt-4o", 8)] {
+        let (body, _) = written(&request, &outgoing(model));
+        let id = body["messages"][1]["tool_calls"][0]["id"].as_str().unwrap();
+        assert_eq!((id.len(), &body["messages"][2]["tool_call_id"]), (length, &json!(id)), "{model}");
+    }
 }

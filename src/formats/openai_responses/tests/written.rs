@@ -126,8 +126,8 @@ fn a_tool_that_did_not_ask_to_be_strict_is_not() {
     let (body, _) = written(&request, "gpt-4o").unwrap();
     let nothing = json!({"type": "object", "properties": {}, "required": [], "additionalProperties": false});
     let expected = json!([
-        {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": false},
-        {"type": "function", "name": "f", "parameters": {"type": "object"}, "strict": true},
+        {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": false},
+        {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": true},
         {"type": "function", "name": "g", "parameters": nothing, "strict": false},
     ]);
     assert_eq!(body["tools"], expected);
@@ -242,4 +242,42 @@ fn rejected_parameters_are_left_out() {
     let written = write_request(&request, &outgoing).unwrap();
     let body: Value = serde_json::from_slice(&written.body).unwrap();
     assert_eq!((body.get("metadata"), written.dropped), (None, vec!["metadata".to_owned()]));
+}
+
+#[test]
+fn reasoning_without_what_it_led_to_is_left_out() {
+    let thought = |id: &str| json!({"type": "thinking", "thinking": "", "signature": format!("openai:4:{id}gAAA")});
+    let (body, dropped) = written(
+        &anthropic(json!({"messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": [thought("rs_1")]},
+            {"role": "user", "content": "b"},
+            {"role": "assistant", "content": [thought("rs_2"), thought("rs_3"), {"type": "text", "text": "c"}, thought("rs_4")]},
+            {"role": "user", "content": "d"},
+        ]})),
+        "gpt-5",
+    )
+    .unwrap();
+    let said: Vec<&str> = body["input"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| item["id"].as_str().or_else(|| item["content"].as_str()).unwrap())
+        .collect();
+    assert_eq!((said, dropped), (vec!["a", "b", "rs_2", "rs_3", "c", "d"], vec!["thinking".to_owned()]));
+}
+
+#[test]
+fn tools_of_other_formats_fit_openais_schemas() {
+    let loose = json!({"type": "object", "properties": {"a": {"type": "string"}}, "additionalProperties": false});
+    let tools = json!([
+        {"name": "f", "input_schema": {"type": "object"}},
+        {"name": "g", "input_schema": loose, "strict": true},
+    ]);
+    let (body, dropped) = written(&anthropic(json!({"tools": tools})), "gpt-5").unwrap();
+    let expected = json!([
+        {"type": "function", "name": "f", "parameters": {"type": "object", "properties": {}}, "strict": false},
+        {"type": "function", "name": "g", "parameters": loose, "strict": false},
+    ]);
+    assert_eq!((&body["tools"], dropped), (&expected, vec!["strict".to_owned()]));
 }
