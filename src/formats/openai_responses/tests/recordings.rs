@@ -49,7 +49,8 @@ fn requests_read_and_write_stably() {
                 // A first system message is the instructions; a message of no words says nothing.
                 "input" => value.as_array().is_none_or(|items| {
                     let moved = usize::from(again["instructions"].is_string() && !body["instructions"].is_string());
-                    let silent = items.iter().filter(|item| item["role"] == "assistant" && item["content"] == "").count();
+                    let silent =
+                        items.iter().filter(|item| item["role"] == "assistant" && item["content"] == "").count();
                     again[name].as_array().unwrap().len() + moved + silent == items.len()
                 }),
                 "tools" => again[name].as_array().map_or(0, Vec::len) == value.as_array().unwrap().len(),
