@@ -99,7 +99,7 @@ impl Encoding {
 pub(super) enum Fault {
     /// They are not what the coding says, or a checksum is wrong.
     Corrupt,
-    /// They end too early.
+    /// They end too early, or a checksum at their end is wrong.
     Cut,
     /// They become more bytes than are taken.
     TooLarge,
@@ -122,7 +122,7 @@ impl Unread {
                 format!("its content-encoding is `{name}`; expected none, gzip, deflate, br or zstd")
             }
             Self::Fault(coding, Fault::Corrupt) => format!("its {} data is corrupt", coding.name()),
-            Self::Fault(coding, Fault::Cut) => format!("its {} data is cut", coding.name()),
+            Self::Fault(coding, Fault::Cut) => format!("its {} data is cut, or its end corrupt", coding.name()),
             Self::Fault(coding, Fault::TooLarge) => {
                 format!("its {} data becomes more bytes than this gateway takes", coding.name())
             }
@@ -172,7 +172,7 @@ impl Decoder {
     }
 
     /// Appends what a piece of a stream makes known. What was read before a fault is appended too.
-    fn piece(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+    pub fn piece(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         let allowed = |bytes: usize| bytes.saturating_mul(RATIO).saturating_add(FREE);
         let left = allowed(self.taken.saturating_add(bytes.len())).saturating_sub(self.given);
         self.decode(bytes, left.min(allowed(bytes.len())), out)
