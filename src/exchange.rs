@@ -8,6 +8,7 @@
 mod answer;
 mod attempt;
 mod decide;
+mod decoding;
 mod embeddings;
 mod endpoint;
 mod form;

@@ -161,7 +161,16 @@ pub struct Routing {
     pub rules: Vec<Rule>,
 }
 
+/// What a body may grow by in translation.
+const HEADROOM: u64 = 1 << 20;
+
 impl Plan {
+    /// Bytes that one stream may hold back: a whole request, or an answer that is read before it is passed on.
+    pub fn most_held(&self) -> u64 {
+        // Twice the largest body: a translated request can be longer than the client's (escapes, base64 wrappers).
+        self.max_body.saturating_mul(2).saturating_add(HEADROOM).min(u64::from(u32::MAX))
+    }
+
     /// The provider at `id`.
     pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
         self.providers.get(id.0)

@@ -1,5 +1,6 @@
 //! One attempt at one provider: what it is sent, and what its answer is called in the client's format.
 
+use super::decoding::{Decoder, Encoding, Unread};
 use super::frames::Framing;
 use super::headers::{self, HeaderEdits, Headers};
 use super::outgoing::{self, request_head, write_body};
@@ -50,8 +51,8 @@ pub struct Attempt {
 
 enum Answer {
     Pending,
-    Whole { status: u16, readable: bool, edits: HeaderEdits },
-    Stream(Box<Pipe>),
+    Whole { status: u16, encoding: Encoding, edits: HeaderEdits },
+    Stream(Box<Pipe>, Option<Decoder>),
     Observed(Box<Observer>),
 }
 
@@ -162,7 +163,7 @@ impl Attempt {
         let spoken = self.spoken(&exchange);
         let client = exchange.format;
         let content_type = headers.get("content-type").unwrap_or("").to_ascii_lowercase();
-        let readable = headers.get("content-encoding").is_none_or(|e| e.eq_ignore_ascii_case("identity"));
+        let encoding = Encoding::of(headers);
         let framing = framing(&content_type, self.call.body);
         let events = framing.is_some();
         let ours = exchange.endpoint.is_chat();
@@ -170,17 +171,17 @@ impl Attempt {
             if status < 400 {
                 exchange.ledger.usage = embeddings::usage_in_head(headers);
             }
-            self.answer = Answer::Whole { status, readable, edits };
+            self.answer = Answer::Whole { status, encoding, edits };
             return AnswerHead::Hold;
         }
-        if !ours && (!readable || ends) {
+        if !ours && (!encoding.is_read() || ends) {
             self.answer = Answer::Observed(Box::new(Observer::blind()));
             return AnswerHead::Stream(edits);
         }
         if !ours {
             let json = content_type.starts_with("application/json");
             if json || status >= 400 {
-                self.answer = Answer::Whole { status, readable, edits };
+                self.answer = Answer::Whole { status, encoding, edits };
                 return AnswerHead::Hold;
             }
             exchange.ledger.streamed = events;
@@ -188,24 +189,29 @@ impl Attempt {
                 let incoming = incoming(&exchange, &self.target, self.began);
                 let pipe = Pipe::new(Format::OpenAiChat, Framing::Sse, Format::OpenAiChat, &incoming);
                 edits.remove("content-length");
-                self.answer = Answer::Stream(Box::new(pipe.withholding(self.credentials.clone())));
+                edits.remove("content-encoding");
+                let pipe = Box::new(pipe.withholding(self.credentials.clone()));
+                self.answer = Answer::Stream(pipe, encoding.decoder());
                 return AnswerHead::Stream(edits);
             }
-            self.answer = Answer::Observed(Box::new(Observer::new(framing == Some(Framing::Sse))));
+            let observer = Observer::new(framing == Some(Framing::Sse)).reading(encoding.decoder());
+            self.answer = Answer::Observed(Box::new(observer));
             return AnswerHead::Stream(edits);
         }
         let stream = exchange.request.as_ref().is_some_and(|r| r.stream);
         // A stream that is over with its headers is held like any empty answer, so that the next target is tried.
-        let framing = framing.filter(|_| readable && stream && !ends && (200..300).contains(&status));
+        let framing = framing.filter(|_| encoding.is_read() && stream && !ends && (200..300).contains(&status));
         if let Some(framing) = framing {
             exchange.ledger.streamed = true;
             let pipe = Pipe::new(spoken, framing, client, &incoming(&exchange, &self.target, self.began));
             edits.remove("content-length");
+            edits.remove("content-encoding");
             edits.set("content-type", stream_type(client).into());
-            self.answer = Answer::Stream(Box::new(pipe.withholding(self.credentials.clone())));
+            let pipe = Box::new(pipe.withholding(self.credentials.clone()));
+            self.answer = Answer::Stream(pipe, encoding.decoder());
             return AnswerHead::Stream(edits);
         }
-        self.answer = Answer::Whole { status, readable, edits };
+        self.answer = Answer::Whole { status, encoding, edits };
         AnswerHead::Hold
     }
 
@@ -213,7 +219,10 @@ impl Attempt {
     pub fn answer_piece(&mut self, bytes: &[u8], ends: bool) -> Option<Vec<u8>> {
         let mut exchange = self.exchange.borrow_mut();
         match &mut self.answer {
-            Answer::Stream(pipe) => Some(pipe.push(bytes, ends, &mut exchange.ledger)),
+            Answer::Stream(pipe, None) => Some(pipe.push(bytes, ends, &mut exchange.ledger)),
+            Answer::Stream(pipe, Some(decoder)) => {
+                Some(decoder.through(pipe, bytes, ends, &self.target.name, &mut exchange.ledger))
+            }
             Answer::Observed(observer) => {
                 observer.push(bytes, ends, &mut exchange.ledger);
                 None
@@ -225,11 +234,18 @@ impl Attempt {
     /// Takes a whole answer and gives its headers' edits and, where it changes, its body.
     pub fn answer_whole(&mut self, body: &[u8]) -> (HeaderEdits, Option<Vec<u8>>) {
         let mut exchange = self.exchange.borrow_mut();
-        let (status, readable, mut edits) = match std::mem::replace(&mut self.answer, Answer::Pending) {
-            Answer::Whole { status, readable, edits } => (status, readable, edits),
+        let (status, encoding, mut edits) = match std::mem::replace(&mut self.answer, Answer::Pending) {
+            Answer::Whole { status, encoding, edits } => (status, encoding, edits),
             _ => return (HeaderEdits::default(), None),
         };
+        let most = usize::try_from(exchange.plan.most_held()).unwrap_or(usize::MAX);
+        let plain = encoding.read_whole(body, most);
+        let readable = plain.is_ok();
+        let body = plain.as_ref().ok().and_then(Option::as_deref).unwrap_or(body);
         let whole = match self.call.body {
+            _ if plain.as_ref().is_err_and(|unread| !self.passes_unread(&exchange, unread, status)) => {
+                unread(&exchange, &self.target, plain.as_ref().err(), status)
+            }
             Body::Embeddings(_) if status < 400 && says_error(body) => {
                 let (spoken, credentials) = (self.spoken(&exchange), &self.credentials);
                 whole_answer(&mut exchange, &self.target, credentials, spoken, self.began, (502, readable), body)
@@ -255,7 +271,27 @@ impl Attempt {
             edits.remove("content-encoding");
             edits.set("content-type", content_type.to_owned());
         }
-        (edits, body)
+        // What passes is the client's as it came; the rest it gets as it was read.
+        let read = plain.ok().flatten().filter(|_| body.is_none() && self.call.body != Body::AsItIs);
+        if let Some(read) = &read {
+            edits.set("content-length", read.len().to_string());
+            edits.remove("content-encoding");
+        }
+        (edits, body.or(read))
+    }
+
+    /// Whether an answer that cannot be read is the client's to read.
+    fn passes_unread(&self, exchange: &Exchange, unread: &Unread, status: u16) -> bool {
+        let unknown = matches!(unread, Unread::Unknown(_));
+        match self.call.body {
+            _ if status >= 400 => false,
+            Body::AsItIs => true,
+            Body::Embeddings(format) => unknown && !format.translates(),
+            Body::Chat(format, _) => {
+                let streaming = exchange.request.as_ref().is_some_and(|request| request.stream);
+                unknown && format == exchange.format && !streaming
+            }
+        }
     }
 
     /// The format of the provider's answers; for what passes unread, that of its errors.
@@ -342,6 +378,13 @@ pub(super) struct Whole {
 }
 
 pub(super) const JSON: &str = "application/json";
+
+/// The error for an answer that cannot be read.
+fn unread(exchange: &Exchange, target: &Target, unread: Option<&Unread>, status: u16) -> Whole {
+    let error = unread.map(|unread| unread.error(&target.name, status));
+    let error = error.unwrap_or_else(|| ApiError::new(502, "the answer cannot be read"));
+    Whole { status: error.status, content_type: JSON, body: Some(exchange.format.write_error(&error)) }
+}
 
 fn whole_answer(
     exchange: &mut Exchange,

@@ -143,8 +143,8 @@ pub(super) fn whole(
     let passed = Whole { status, content_type: JSON, body: None };
     let encoding = exchange.embeddings.as_ref().map(EmbeddingsRequest::encoding);
     let same = !format.translates();
-    if !readable && same {
-        // What was compressed unasked is the client's to read.
+    if !readable {
+        // What comes in an encoding unknown here is the client's to read.
         return passed;
     }
     let result = match encoding {
@@ -152,7 +152,6 @@ pub(super) fn whole(
             502,
             format!("{} answered with status {status}; the `url` of its provider may be wrong", target.name),
         )),
-        _ if !readable => Err(ApiError::new(502, format!("{} answered in an encoding not asked for", target.name))),
         Some(encoding) if same => own_format(exchange, target, encoding, body),
         Some(encoding) => translated(exchange, target, format, encoding, body).map(Some),
         None => Err(ApiError::new(500, "the gateway lost the request")),

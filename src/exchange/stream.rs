@@ -1,6 +1,7 @@
 //! Streamed answers on their way from a provider's format to the client's.
 
 use super::Ledger;
+use super::decoding::Decoder;
 use super::frames::{FrameFault, Frames, Framing, first_message};
 use crate::formats::canonical::{ApiError, StreamEvent};
 use crate::formats::secrets::Credentials;
@@ -8,6 +9,7 @@ use crate::formats::splice::{self, Edit};
 use crate::formats::{Format, Incoming, ReadStream, WriteStream, sse};
 use serde::de::IgnoredAny;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// The most bytes of one event. Larger ones end the stream with an error.
 const LARGEST_EVENT: usize = 16 * 1024 * 1024;
@@ -122,7 +124,6 @@ impl Pipe {
             self.writer.write(&StreamEvent::Ping, &mut out);
         }
         if let Err(fault) = parsed {
-            self.over = true;
             let error = ApiError::new(
                 502,
                 match fault {
@@ -130,7 +131,7 @@ impl Pipe {
                     FrameFault::Corrupt => "the provider's event stream is corrupt: a checksum or a length is wrong",
                 },
             );
-            self.end(&[StreamEvent::Error(error), StreamEvent::End], ledger, &mut out);
+            out.extend(self.fail(error, ledger));
         } else if ends {
             self.over = true;
             self.finish(ledger, &mut out);
@@ -161,6 +162,16 @@ impl Pipe {
         out.truncate(fine);
         self.over = true;
         self.writer.write(&StreamEvent::Error(error), out);
+    }
+
+    /// Ends the stream with an error, where it is not over, and gives what the client gets for that.
+    pub fn fail(&mut self, error: ApiError, ledger: &mut Ledger) -> Vec<u8> {
+        let mut out = Vec::new();
+        if !self.over {
+            self.over = true;
+            self.end(&[StreamEvent::Error(error), StreamEvent::End], ledger, &mut out);
+        }
+        out
     }
 
     /// The provider's bytes are over. An event without its end still counts where it is whole but for that; what was
@@ -302,22 +313,33 @@ fn write_event(name: &str, data: &[u8], out: &mut Vec<u8>) {
 /// Watches a stream that passes untouched for the usage that it reports.
 pub struct Observer {
     parser: Option<sse::Parser>,
+    decoder: Option<Decoder>,
 }
 
 impl Observer {
     /// For server-sent events, or for anything else.
     pub fn new(events: bool) -> Self {
-        Self { parser: events.then(|| sse::Parser::new(LARGEST_EVENT)) }
+        Self { parser: events.then(|| sse::Parser::new(LARGEST_EVENT)), decoder: None }
+    }
+
+    /// For what is compressed: a copy is read.
+    pub(super) fn reading(self, decoder: Option<Decoder>) -> Self {
+        Self { decoder, ..self }
     }
 
     /// For what cannot be read.
     pub fn blind() -> Self {
-        Self { parser: None }
+        Self { parser: None, decoder: None }
     }
 
     /// Takes bytes on their way.
     pub fn push(&mut self, bytes: &[u8], ends: bool, ledger: &mut Ledger) {
         let Some(parser) = &mut self.parser else { return };
+        let plain = match &mut self.decoder {
+            Some(decoder) => decoder.copy(bytes).map(Cow::Owned),
+            None => Some(Cow::Borrowed(bytes)),
+        };
+        let Some(bytes) = plain else { return self.parser = None };
         let mut each = |event: sse::Event<'_>| {
             if event.data.contains("\"usage\"")
                 && let Ok(value) = serde_json::from_str::<Value>(event.data)
@@ -326,7 +348,7 @@ impl Observer {
                 ledger.usage.merge(&usage);
             }
         };
-        let mut parsed = parser.push(bytes, &mut each);
+        let mut parsed = parser.push(&bytes, &mut each);
         if ends && parsed.is_ok() {
             parsed = parser.finish(&mut each);
         }

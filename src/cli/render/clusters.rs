@@ -1,6 +1,5 @@
 //! The clusters: three per provider (its HTTP, its hop, its wire; see [`tap`]), one composite cluster per chain of several targets.
 
-use super::listener::buffer_limit;
 use super::{Options, credentials, millis, socket, tap, typed};
 use crate::config::{Address, Chain, Plan, Provider};
 use serde_json::{Value, json};
@@ -34,7 +33,7 @@ fn provider(provider: &Provider, plan: &Plan) -> Value {
         "name": provider.cluster,
         "type": "STATIC",
         "connect_timeout": millis(plan.timeouts.connect_ms),
-        "per_connection_buffer_limit_bytes": buffer_limit(plan),
+        "per_connection_buffer_limit_bytes": plan.most_held(),
         "circuit_breakers": plenty(),
         "typed_extension_protocol_options": {"envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http},
         "transport_socket": tap::transport(),

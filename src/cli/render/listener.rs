@@ -27,22 +27,13 @@ const PRIVATE: &[&str] = &[
 /// Statuses below 500 that the next target may do better with.
 const RETRIED: [u32; 3] = [408, 409, 429];
 
-/// What a body may grow by in translation.
-const HEADROOM: u64 = 1 << 20;
-
-/// Bytes that one stream may hold back: a whole request, or an answer that is read before it is passed on.
-pub(super) fn buffer_limit(plan: &Plan) -> u64 {
-    // Twice the largest body: a translated request can be longer than the client's (escapes, base64 wrappers).
-    plan.max_body.saturating_mul(2).saturating_add(HEADROOM).min(u64::from(u32::MAX))
-}
-
 /// Every listener.
 pub(super) fn all(plan: &Plan, text: &str, options: &Options) -> Vec<Value> {
     let taps = plan.providers.iter().flat_map(|provider| tap::listeners(provider, plan, options));
     let front = json!({
         "name": "conduit",
         "address": socket(&plan.listen),
-        "per_connection_buffer_limit_bytes": buffer_limit(plan),
+        "per_connection_buffer_limit_bytes": plan.most_held(),
         "filter_chains": [{"filters": [{
             "name": "envoy.filters.network.http_connection_manager",
             "typed_config": connection_manager(plan, text, options),

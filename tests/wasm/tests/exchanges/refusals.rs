@@ -1,7 +1,7 @@
 //! What the gateway answers itself: its own errors in the client's format, health, models.
 
 use crate::support::*;
-use conduit_wasm::{Answer, Ending, Exchange};
+use conduit_wasm::{Ending, Exchange};
 use serde_json::{Value, json};
 
 /// The message of an error in the format of that path's clients; panics where it is not of that format.
