@@ -5,6 +5,7 @@ use super::signed;
 use crate::formats::canonical::{ChatRequest, Message, Reasoning, ResponseFormat, Role, Tool, ToolChoice};
 use crate::formats::{Format, RequestError};
 use serde_json::{Map, Number, Value};
+use std::collections::BTreeSet;
 
 pub(super) fn read(body: &Value, with_max_tokens: bool) -> Result<ChatRequest, RequestError> {
     let members = body.as_object().ok_or_else(|| {
@@ -295,8 +296,9 @@ fn all_required(schema: &Value) -> bool {
     let closed = match schema.get("properties").and_then(Value::as_object) {
         None => true,
         Some(properties) => {
-            let required = schema.get("required").and_then(Value::as_array);
-            let is_required = |name: &String| required.is_some_and(|r| r.iter().any(|v| v.as_str() == Some(name)));
+            let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+            let required: BTreeSet<&str> = required.filter_map(Value::as_str).collect();
+            let is_required = |name: &String| required.contains(name.as_str());
             schema.get("additionalProperties") == Some(&Value::Bool(false)) && properties.keys().all(is_required)
         }
     };

@@ -2,6 +2,7 @@
 
 use super::{camel, whole};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// What a schema of Google's own kind means as JSON Schema: types in lower case, `nullable` as a type, properties in the
 /// order that `propertyOrdering` gives. A schema that is JSON Schema already stays as it is. The parser bounds the depth.
@@ -106,8 +107,8 @@ pub(super) fn is_closed(schema: &Value) -> bool {
     let closed = match schema.get("properties").and_then(Value::as_object) {
         None => true,
         Some(properties) => {
-            let required = super::items(schema, "required");
-            let is_required = |name: &String| required.iter().any(|known| known.as_str() == Some(name));
+            let required: BTreeSet<&str> = super::items(schema, "required").iter().filter_map(Value::as_str).collect();
+            let is_required = |name: &String| required.contains(name.as_str());
             schema.get("additionalProperties") == Some(&Value::Bool(false)) && properties.keys().all(is_required)
         }
     };
