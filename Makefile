@@ -31,7 +31,7 @@ run: build $(VENV)/.run ## build, start Envoy with conduit.wasm (and mock provid
 	@exec $(BIN) up $(CONFIG)
 
 .PHONY: test
-test: lint unit wasm-test pure e2e ## set up all it needs, run every test
+test: lint unit sdk wasm-test pure e2e ## set up all it needs, run every test
 
 .PHONY: setup
 setup: targets $(VENV)/.run $(VENV)/.test $(TOOLS)/bin/wasm-bindgen-test-runner node $(NODE_SDKS) ## install all that run and test need
@@ -63,7 +63,15 @@ lint: targets
 unit: targets ## unit tests, golden vectors, configuration mistakes (native)
 	@cargo test --lib --bins --quiet
 	@cargo test --doc --quiet
-	@cargo test --quiet $(foreach t,$(filter-out wasm,$(basename $(notdir $(wildcard tests/*.rs)))),--test $(t))
+	@cargo test --quiet $(foreach t,$(filter-out wasm recordings,$(basename $(notdir $(wildcard tests/*.rs)))),--test $(t))
+
+# What clients would get of recorded answers; without the recordings there is nothing to parse.
+.PHONY: sdk
+sdk: targets $(VENV)/.test ## recorded traffic through every translation, parsed by the vendors' own types
+	@rm -rf target/translated
+	@CONDUIT_TRANSLATED=$(CURDIR)/target/translated cargo test --quiet --test recordings
+	@if [ -d target/translated ]; then CONDUIT_TRANSLATED=$(CURDIR)/target/translated $(VENV)/bin/python -m pytest -q tests/sdk; \
+	  else echo "skipped: no recorded traffic (CONDUIT_VECTORS)"; fi
 
 .PHONY: wasm-test
 wasm-test: build ## scripted exchanges on the built conduit.wasm in a native host
