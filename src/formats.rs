@@ -94,6 +94,18 @@ pub struct Written {
     pub dropped: Vec<String>,
 }
 
+/// As many names as one request's notes hold.
+const MOST_NOTES: usize = 100;
+
+/// Notes the name of what was dropped, once. A client may send any number of names, so there is an end to them: the last
+/// note says that there is more.
+fn note(notes: &mut Vec<String>, name: &str) {
+    if notes.len() < MOST_NOTES && !notes.iter().any(|known| known == name) {
+        let last = notes.len().saturating_add(1) == MOST_NOTES;
+        notes.push(if last { "…" } else { name }.to_owned());
+    }
+}
+
 /// What a request writer needs to know about the target.
 #[derive(Clone, Debug)]
 pub struct Outgoing<'a> {
@@ -263,6 +275,86 @@ impl Format {
             Format::OpenAiResponses => Box::new(openai_responses::StreamWriter::new(incoming)),
             Format::Gemini => Box::new(gemini::StreamWriter::new(incoming)),
             Format::BedrockConverse => Box::new(bedrock_converse::StreamWriter::new(incoming)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod large_requests {
+    use super::*;
+    use crate::testing::test;
+    use serde_json::{Map, json};
+
+    const ALL: [Format; 5] = [
+        Format::OpenAiChat,
+        Format::AnthropicMessages,
+        Format::OpenAiResponses,
+        Format::Gemini,
+        Format::BedrockConverse,
+    ];
+    /// So many that to compare each with each takes minutes.
+    const MANY: usize = 60_000;
+
+    fn written(target: Format, request: &ChatRequest) -> Result<Written, RequestError> {
+        let outgoing = Outgoing { model: "m", default_max_tokens: 9, rejects: &[] };
+        target.write_request(request, &outgoing)
+    }
+
+    #[test]
+    fn notes_have_an_end() {
+        let mut notes = Vec::new();
+        (0..MANY).for_each(|i| note(&mut notes, &format!("p{}", i / 2)));
+        assert_eq!((notes.len(), notes[0].as_str(), notes[98].as_str(), notes[99].as_str()), (100, "p0", "p98", "…"));
+        let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
+        body.as_object_mut().unwrap().extend((0..MANY).map(|i| (format!("p{i}"), json!(1))));
+        let request = Format::OpenAiChat.read_request(&body).unwrap();
+        for target in ALL {
+            assert!(written(target, &request).is_ok_and(|written| written.dropped.len() <= MOST_NOTES), "{target:?}");
+        }
+    }
+
+    #[cfg(not(target_family = "wasm"))]
+    #[test]
+    fn schemas_of_many_members_are_read_counted_and_written_in_time() {
+        let began = std::time::Instant::now();
+        let properties: Map<String, Value> = (0..MANY).map(|i| (format!("p{i}"), json!({}))).collect();
+        let required: Value = (0..MANY).rev().map(|i| format!("p{i}")).collect();
+        let schema =
+            json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});
+        let user = json!([{"role": "user", "content": "hi"}]);
+        let chat = json!({"model": "m", "messages": user,
+            "tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]});
+        let messages = json!({"model": "m", "max_tokens": 9, "messages": user,
+            "output_config": {"format": {"type": "json_schema", "schema": schema}}});
+        let gemini = json!({"contents": [{"parts": [{"text": "hi"}]}],
+            "generationConfig": {"responseMimeType": "application/json", "responseJsonSchema": schema}});
+        let bodies = [(Format::OpenAiChat, chat), (Format::AnthropicMessages, messages), (Format::Gemini, gemini)];
+        for (format, body) in bodies {
+            let request = format.read_request(&body).unwrap();
+            crate::tokens::count_request(crate::tokens::Tokenizer::O200k, "gpt-4o", &request);
+            for target in ALL {
+                let _ = written(target, &request);
+            }
+        }
+        assert!(began.elapsed().as_secs() < 60, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn results_find_their_calls_among_many() {
+        let call = |i: usize| json!({"functionCall": {"name": format!("f{i}"), "args": {}}});
+        let result = |i: usize| json!({"functionResponse": {"name": format!("f{i}"), "response": {"output": "x"}}});
+        let calls: Vec<Value> = (0..5_000).map(call).collect();
+        let results: Vec<Value> = (0..5_000).rev().map(result).collect();
+        let body = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": calls},
+            {"role": "user", "parts": results}]});
+        let request = Format::Gemini.read_request(&body).unwrap();
+        let sent: Value = serde_json::from_slice(&written(Format::Gemini, &request).unwrap().body).unwrap();
+        for (place, name) in [(0, "f4999"), (4_999, "f0")] {
+            let response = &sent["contents"][2]["parts"][place]["functionResponse"];
+            assert_eq!(response["name"], name);
+            let called = sent["contents"][1]["parts"].as_array().unwrap();
+            let called = called.iter().find(|part| part["functionCall"]["name"] == name).unwrap();
+            assert_eq!(response["id"], called["functionCall"]["id"]);
         }
     }
 }

@@ -15,7 +15,7 @@ fn is_error(client: Format, status: u16, body: &[u8]) {
     assert!(!client.read_error(status, body).message.is_empty());
 }
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(init: conduit_fuzz::gateway::warm(), |data: &[u8]| {
     let Some((who, data)) = data.split_first() else { return };
     let client = FORMATS[usize::from(*who) % FORMATS.len()];
     let (provider, model) = TARGETS[usize::from(*who) / FORMATS.len() % TARGETS.len()];

@@ -71,7 +71,7 @@ fn understood(client: Format, bytes: &[u8]) -> Vec<StreamEvent> {
     events
 }
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(init: conduit_fuzz::gateway::warm(), |data: &[u8]| {
     let Some((who, data)) = data.split_first() else { return };
     let (client, target) = (FORMATS[usize::from(*who) % FORMATS.len()], usize::from(*who) / FORMATS.len());
     let bytes = framed(target, data);

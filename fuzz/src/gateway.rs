@@ -87,3 +87,9 @@ pub fn asking(client: Format, model: &str, stream: bool) -> (String, String) {
         }
     }
 }
+
+/// Loads what is loaded once, such as vocabularies, so that no input seems to take its time.
+pub fn warm() {
+    let (path, body) = asking(Format::OpenAiChat, "openai/gpt-4o", false);
+    exchange(&post(&path, "application/json"), body.as_bytes());
+}

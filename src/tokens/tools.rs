@@ -4,6 +4,7 @@
 
 use crate::formats::canonical::Tool;
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// Schemas are nested as deep as JSON parsing allows; below this, types are all `any`.
 const DEEPEST: usize = 32;
@@ -70,7 +71,8 @@ impl Rendered {
 
     fn members(&mut self, schema: &Map<String, Value>, properties: &Map<String, Value>, depth: usize) {
         let indent = "  ".repeat(depth);
-        let required = schema.get("required").and_then(Value::as_array);
+        let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+        let required: BTreeSet<&str> = required.filter_map(Value::as_str).collect();
         for (name, property) in properties {
             if let Some(property) = property.as_object() {
                 self.title(property, &indent);
@@ -79,7 +81,7 @@ impl Rendered {
                 }
                 self.plain &= property.keys().all(|key| matches!(key.as_str(), "type" | "description" | "enum"));
             }
-            let needed = required.is_some_and(|names| names.iter().any(|one| one == name));
+            let needed = required.contains(name.as_str());
             self.say(&[&indent, name, if needed { ": " } else { "?: " }]);
             self.type_of(property, depth);
             self.say(&[",\n"]);

@@ -28,9 +28,7 @@ pub(super) struct Draft<'a> {
 impl Draft<'_> {
     /// Notes that a parameter was dropped, once.
     pub fn note(&mut self, name: &str) {
-        if !self.notes.iter().any(|note| note == name) {
-            self.notes.push(name.to_owned());
-        }
+        crate::formats::note(&mut self.notes, name);
     }
 
     /// Puts back what the canonical form had no field for, at this path of a request of this format.

@@ -8,6 +8,7 @@ use crate::formats::canonical::{ResponseFormat, Tool, ToolChoice};
 use crate::formats::schema::hold_claude;
 use crate::formats::{Format, RequestError};
 use serde_json::{Map, Number, Value, json};
+use std::collections::BTreeMap;
 
 /// This format's own parameters: a client of another format that names one means it.
 const OWN: [&str; 7] = [
@@ -252,8 +253,12 @@ fn write_tools(draft: &mut Draft<'_>, conversation: &Conversation) -> Result<(),
         if names.is_empty() && any {
             names.push("withdrawn".to_owned());
         }
+        // Of tools of one name the first counts.
+        let tools = request.tools.iter().rev();
+        let parameters: BTreeMap<&str, Option<&Value>> =
+            tools.map(|tool| (tool.name.as_str(), tool.parameters.as_ref())).collect();
         let spec = |name: &String| {
-            let known = request.tools.iter().find(|tool| tool.name == *name).and_then(|tool| tool.parameters.as_ref());
+            let known = parameters.get(name.as_str()).copied().flatten();
             json!({"toolSpec": {"name": name, "description": WITHDRAWN, "inputSchema": {"json": schema(known)}}})
         };
         let tools: Vec<Value> = names.iter().map(spec).collect();

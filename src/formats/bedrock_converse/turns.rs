@@ -9,6 +9,7 @@ use crate::formats::signature::{self, Vendor};
 use crate::formats::{Format, RequestError};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 
 /// A conversation in this format.
 #[derive(Debug, Default)]
@@ -150,11 +151,12 @@ impl Conversation {
     /// The names of the tools that were called or, where only their results are left, whether any were.
     pub fn called(&self) -> (Vec<String>, bool) {
         let mut names: Vec<String> = Vec::new();
+        let mut known = BTreeSet::new();
         let mut any = false;
         for block in self.turns.iter().flat_map(|turn| &turn.blocks) {
             any |= is(block, "toolUse") || is(block, "toolResult");
             if let Some(name) = block.pointer("/toolUse/name").and_then(Value::as_str)
-                && !names.iter().any(|known| known == name)
+                && known.insert(name)
             {
                 names.push(name.to_owned());
             }

@@ -4,7 +4,7 @@ use super::purpose::{self, NAMES};
 use super::read::whole;
 use super::{EmbeddingsFormat, EmbeddingsRequest, Encoding, Input};
 use crate::formats::splice::{self, Edit};
-use crate::formats::{RequestError, Written, kind_of};
+use crate::formats::{RequestError, Written, kind_of, note};
 use serde_json::{Map, Value, json};
 
 /// The most texts that Cohere's models take at once (<https://docs.cohere.com/reference/embed>, 2026-11-21).
@@ -60,9 +60,11 @@ impl<'a> Writing<'a> {
 
     /// What nobody here has a place for.
     fn dropped(&self) -> Vec<String> {
-        let user = self.request.user.as_ref().map(|_| "user".to_owned());
-        let rest = self.request.extra.keys().filter(|name| !self.taken.contains(&name.as_str()));
-        user.into_iter().chain(rest.cloned()).collect()
+        let user = self.request.user.as_ref().map(|_| "user");
+        let rest = self.request.extra.keys().map(String::as_str).filter(|name| !self.taken.contains(name));
+        let mut notes = Vec::new();
+        user.into_iter().chain(rest).for_each(|name| note(&mut notes, name));
+        notes
     }
 
     /// The texts to embed. Refuses what only OpenAI's format can say.

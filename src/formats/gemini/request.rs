@@ -5,6 +5,7 @@ use super::{member, request_params, text};
 use crate::formats::canonical::{ChatRequest, Message, Part, Role};
 use crate::formats::{Format, RequestError, kind_of};
 use serde_json::Value;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The error that says what was expected and what was found.
 pub(super) fn wrong(at: impl Into<String>, expected: &str, found: &Value) -> RequestError {
@@ -77,10 +78,31 @@ fn join_texts(parts: &mut Vec<Part>) {
 /// the first open call of its name.
 #[derive(Default)]
 struct Calls {
-    open: Vec<(String, String)>,
+    /// Their ids in their order; `None`: it is answered.
+    open: Vec<Option<String>>,
+    by_id: BTreeMap<String, VecDeque<usize>>,
+    by_name: BTreeMap<String, VecDeque<usize>>,
+}
+
+/// The first of these calls that is open, which is then answered.
+fn answer(open: &mut [Option<String>], calls: Option<&mut VecDeque<usize>>) -> Option<String> {
+    let calls = calls?;
+    while let Some(at) = calls.pop_front() {
+        if let Some(id) = open.get_mut(at).and_then(Option::take) {
+            return Some(id);
+        }
+    }
+    None
 }
 
 impl Calls {
+    fn call(&mut self, id: &str, name: &str) {
+        let at = self.open.len();
+        self.open.push(Some(id.to_owned()));
+        self.by_id.entry(id.to_owned()).or_default().push_back(at);
+        self.by_name.entry(name.to_owned()).or_default().push_back(at);
+    }
+
     fn parts(&mut self, content: &Value, turn: usize, at: &str) -> Result<Vec<Part>, RequestError> {
         let at = format!("{at}.parts");
         let given: &[Value] = match member(content, "parts") {
@@ -105,7 +127,7 @@ impl Calls {
             parts::read(part, &mut ids, &mut out);
             for part in out.iter().skip(before) {
                 if let Part::ToolCall(call) = part {
-                    self.open.push((call.id.clone(), call.name.clone()));
+                    self.call(&call.id, &call.name);
                 }
             }
         }
@@ -117,14 +139,10 @@ impl Calls {
             return Err(RequestError::new(format!("{at}.name"), "missing or empty; expected the function's name"));
         };
         let answered = match text(response, "id") {
-            Some(id) => self.open.iter().position(|(open, _)| open == id),
-            None => self.open.iter().position(|(_, open)| open == name),
+            Some(id) => answer(&mut self.open, self.by_id.get_mut(id)),
+            None => answer(&mut self.open, self.by_name.get_mut(name)),
         };
-        let id = match (answered, text(response, "id")) {
-            (Some(at), _) => self.open.remove(at).0,
-            (None, Some(id)) => id.to_owned(),
-            (None, None) => name.to_owned(),
-        };
+        let id = answered.unwrap_or_else(|| text(response, "id").unwrap_or(name).to_owned());
         let (said, is_error) = match member(response, "response") {
             None => (String::new(), false),
             Some(Value::Object(members)) => match (members.get("output"), members.get("error")) {

@@ -8,6 +8,7 @@ use crate::formats::canonical::{Message, Part, Role};
 use crate::formats::signature::{self, Vendor};
 use parts::{content, note_cache, result, write_call};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What stands for the signature of a call that another model made
 /// (<https://ai.google.dev/gemini-api/docs/thought-signatures>, 2026-11-21).
@@ -18,8 +19,9 @@ const NO_SIGNATURE: &str = "skip_thought_signature_validator";
 pub(super) struct Conversation {
     system: Vec<Value>,
     turns: Vec<Turn>,
-    /// Calls so far: id and name.
-    calls: Vec<(String, String)>,
+    /// Names of the calls so far by their ids. The same id twice in a conversation is another model's; the nearest call is
+    /// meant.
+    calls: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -136,7 +138,7 @@ fn instructions(draft: &mut Draft<'_>, message: &Message, i: usize) -> Result<Ve
 
 fn user(
     draft: &mut Draft<'_>,
-    calls: &[(String, String)],
+    calls: &BTreeMap<String, String>,
     message: &Message,
     i: usize,
 ) -> Result<Vec<Value>, RequestError> {
@@ -148,8 +150,7 @@ fn user(
         match part {
             Part::ToolResult { id, parts, is_error, cache } => {
                 note_cache(draft, cache.as_ref());
-                // The same id twice in a conversation is another model's; the nearest call is meant.
-                let name = calls.iter().rev().find(|(call, _)| call == id).map(|(_, name)| name.as_str());
+                let name = calls.get(id).map(String::as_str);
                 let Some(name) = name.or(draft.native.then_some(id.as_str())) else {
                     let message = format!(
                         "no earlier message calls a tool with the id `{id}`; this provider needs the tool's name, so send the call too"
@@ -167,7 +168,7 @@ fn user(
 
 fn model(
     draft: &mut Draft<'_>,
-    calls: &mut Vec<(String, String)>,
+    calls: &mut BTreeMap<String, String>,
     message: &Message,
     i: usize,
 ) -> Result<Vec<Value>, RequestError> {
@@ -192,7 +193,7 @@ fn model(
             }
             Part::ToolCall(call) => {
                 note_cache(draft, call.cache.as_ref());
-                calls.push((call.id.clone(), call.name.clone()));
+                calls.insert(call.id.clone(), call.name.clone());
                 let mut written = write_call(call, &at)?;
                 let own = call.signature.as_deref().and_then(|signature| signature::by(Vendor::Gemini, signature));
                 if own.is_none() && call.signature.is_some() {

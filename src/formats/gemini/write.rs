@@ -29,9 +29,7 @@ pub(super) struct Draft<'a> {
 impl Draft<'_> {
     /// Notes that a parameter was dropped, once.
     pub fn note(&mut self, name: &str) {
-        if !self.notes.iter().any(|note| note == name) {
-            self.notes.push(name.to_owned());
-        }
+        crate::formats::note(&mut self.notes, name);
     }
 
     /// Where a part stands in the client's own body.

@@ -8,6 +8,7 @@ use super::parts::{cache_mark, read_content};
 use super::{arguments, audio, citations, function_call, given, reasoning, text};
 use crate::formats::kind_of;
 use serde_json::{Map, Number, Value};
+use std::collections::BTreeMap;
 
 fn wrong(param: impl Into<String>, found: &Value, expected: &str) -> RequestError {
     RequestError::new(param, format!("found {}, expected {expected}", kind_of(found)))
@@ -251,19 +252,19 @@ fn read_messages(messages: &[Value]) -> Result<Vec<Message>, RequestError> {
 /// that function takes it.
 #[derive(Default)]
 struct Legacy {
-    open: Vec<(String, String)>,
+    /// Ids of the calls that have no answer yet, by the function's name.
+    open: BTreeMap<String, Vec<String>>,
 }
 
 impl Legacy {
     fn call(&mut self, name: &str, message: usize) -> String {
         let id = format!("call_{message}");
-        self.open.push((name.to_owned(), id.clone()));
+        self.open.entry(name.to_owned()).or_default().push(id.clone());
         id
     }
 
     fn answer(&mut self, name: &str, message: usize) -> String {
-        let at = self.open.iter().rposition(|(open, _)| open == name);
-        at.map_or_else(|| format!("call_{message}"), |at| self.open.remove(at).1)
+        self.open.get_mut(name).and_then(Vec::pop).unwrap_or_else(|| format!("call_{message}"))
     }
 }
 

@@ -17,9 +17,7 @@ struct Dropped(Vec<String>);
 
 impl Dropped {
     fn note(&mut self, name: &str) {
-        if !self.0.iter().any(|known| known == name) {
-            self.0.push(name.to_owned());
-        }
+        super::super::note(&mut self.0, name);
     }
 }
 

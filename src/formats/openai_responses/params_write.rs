@@ -209,6 +209,7 @@ impl Params<'_> {
             ("tool_choice", value) => self.set(name, choice_from_chat(value)),
             ("response_format", value) => put(&mut self.text, "format", Some(value.clone())),
             ("reasoning", Value::Object(rest)) => self.reasoning.extend(rest.clone()),
+            ("text", Value::Object(rest)) => self.text.extend(rest.clone()),
             ("include", Value::Array(rest)) => self.include.extend(rest.iter().cloned()),
             (name, value) => self.set(name, value.clone()),
         }

@@ -142,6 +142,7 @@ fn keep_rest(request: &mut ChatRequest, name: &str, object: &Map<String, Value>,
 
 /// `text`: the form of the output and how many words to make.
 fn read_text(request: &mut ChatRequest, value: &Value) -> Result<(), RequestError> {
+    let mut rest = Map::new();
     for (name, value) in object("text", value)? {
         match name.as_str() {
             _ if value.is_null() => {}
@@ -149,8 +150,15 @@ fn read_text(request: &mut ChatRequest, value: &Value) -> Result<(), RequestErro
                 Some(format) => request.response_format = Some(format),
                 None => keep(request, "response_format", value),
             },
-            other => keep(request, other, value),
+            "verbosity" => keep(request, name, value),
+            // By its bare name it would be another parameter.
+            _ => {
+                rest.insert(name.clone(), value.clone());
+            }
         }
+    }
+    if !rest.is_empty() {
+        keep(request, "text", &rest.into());
     }
     Ok(())
 }

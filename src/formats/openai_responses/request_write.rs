@@ -14,9 +14,7 @@ pub(super) struct Notes(Vec<String>);
 
 impl Notes {
     pub(super) fn note(&mut self, name: &str) {
-        if !self.0.iter().any(|known| known == name) {
-            self.0.push(name.to_owned());
-        }
+        super::super::note(&mut self.0, name);
     }
 }
 

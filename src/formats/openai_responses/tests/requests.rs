@@ -248,6 +248,8 @@ fn parameters() {
         (json!({"include": ["message.output_text.logprobs"]}), json!({"logprobs": true})),
         (json!({"background": true}), json!({"background": true})),
         (json!({"vendor_thing": 1}), json!({"vendor_thing": 1})),
+        // Not the parameters of these names.
+        (json!({"text": {"text": {"format": {}}, "n": 2}}), json!({"text": {"text": {"format": {}}, "n": 2}})),
     ] {
         assert_eq!(Value::Object(extra(given).extra), kept);
     }
