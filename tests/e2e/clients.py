@@ -13,7 +13,6 @@ import anthropic
 import boto3
 import botocore.config
 import botocore.exceptions
-import httpx
 import openai
 from google import genai
 from google.genai import errors as google_errors
@@ -591,8 +590,3 @@ class Converse(Client):
 
 
 CLIENTS = {client.format: client for client in (Chat, Responses, Messages, Gemini, Converse)}
-
-
-def bare_post(url, path, body):
-    """A request by no SDK."""
-    return httpx.post(f"{url}{path}", json=body, trust_env=False, timeout=30)
