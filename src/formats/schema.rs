@@ -51,7 +51,13 @@ pub(super) fn hold_claude(schema: &mut Value) -> bool {
             }
             moved
         }
-        Value::Array(schemas) => schemas.iter_mut().fold(false, |moved, schema| hold_claude(schema) || moved),
+        Value::Array(schemas) => {
+            let mut moved = false;
+            for schema in schemas {
+                moved |= hold_claude(schema);
+            }
+            moved
+        }
         _ => false,
     }
 }
@@ -59,7 +65,7 @@ pub(super) fn hold_claude(schema: &mut Value) -> bool {
 /// Moves the limits of one schema into its description.
 fn say_limits(members: &mut Map<String, Value>) -> bool {
     let is_limit = |name: &str, value: &Value| {
-        LIMITS.contains(&name) || name == "minItems" && !value.as_u64().is_some_and(|least| least <= 1)
+        LIMITS.contains(&name) || name == "minItems" && value.as_u64().is_none_or(|least| least > 1)
     };
     let limits = members.iter().filter(|(name, value)| is_limit(name, value));
     let limits: Vec<String> = limits.map(|(name, value)| format!("{name}: {value}")).collect();

@@ -336,6 +336,13 @@ fn write_tool(draft: &mut Draft<'_>, tool: &Tool, i: usize) -> Result<Value, Req
         Some(parameters) if draft.native => parameters.clone(),
         parameters => {
             let mut schema = schema(parameters.as_ref());
+            // Nova takes these at the top of a schema, and nothing else
+            // (<https://docs.aws.amazon.com/nova/latest/userguide/tool-use-definition.html>, 2026-11-21).
+            if let (Family::Nova, Some(members)) = (draft.model.family, schema.as_object_mut()) {
+                members.retain(|name, _| {
+                    ["type", "properties", "required", "$defs", "definitions"].contains(&name.as_str())
+                });
+            }
             // The models that take `strict` take it with the same limits as for the form of the text.
             if draft.model.structured && tool.strict == Some(true) && hold_claude(&mut schema) {
                 draft.note("tools.parameters");

@@ -569,3 +569,24 @@ fn schemas_keep_to_what_can_be_held() {
     assert_eq!(held["properties"]["n"], json!({"type": "integer", "description": "(minimum: 1)"}));
     assert_eq!(notes, ["response_format.schema"]);
 }
+
+#[test]
+fn novas_schemas_say_no_more_than_it_takes() {
+    let inner = json!({"type": "object", "properties": {}, "additionalProperties": false});
+    let schema = json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {"a": inner},
+        "required": ["a"],
+        "additionalProperties": false,
+    });
+    let tools = json!([{"type": "function", "function": {"name": "f", "parameters": schema}}]);
+    let said = |model| {
+        ask(model, json!({"tools": tools})).0["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"].clone()
+    };
+    assert_eq!(
+        said("us.amazon.nova-pro-v1:0"),
+        json!({"type": "object", "properties": {"a": inner}, "required": ["a"]})
+    );
+    assert_eq!(said(CLAUDE), schema);
+}
