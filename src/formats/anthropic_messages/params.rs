@@ -19,6 +19,7 @@ pub(super) fn write(draft: &mut Draft<'_>, conversation: &Conversation) -> Resul
     } else {
         check_extra(draft)?;
     }
+    crate::formats::some_output(request)?;
     draft.set("max_tokens", request.max_tokens.unwrap_or(draft.outgoing.default_max_tokens));
     write_format(draft)?;
     write_tools(draft)?;

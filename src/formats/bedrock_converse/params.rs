@@ -34,6 +34,7 @@ pub(super) fn write(draft: &mut Draft<'_>, conversation: &Conversation) -> Resul
     write_format(draft)?;
     write_tools(draft, conversation)?;
     let asked = reasoning::write(draft, conversation);
+    crate::formats::some_output(request)?;
     if let Some(limit) = request.max_tokens {
         draft.set_in("inferenceConfig", "maxTokens", limit);
     }
