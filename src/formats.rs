@@ -297,7 +297,7 @@ impl Format {
 mod tests {
     use super::*;
     use crate::testing::test;
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     const ALL: [Format; 5] = [
         Format::OpenAiChat,
@@ -347,7 +347,7 @@ mod tests {
     #[test]
     fn schemas_of_many_members_are_read_and_counted_in_time() {
         let began = std::time::Instant::now();
-        let properties: Map<String, Value> = (0..MANY).map(|i| (format!("p{i}"), json!({}))).collect();
+        let properties: serde_json::Map<String, Value> = (0..MANY).map(|i| (format!("p{i}"), json!({}))).collect();
         let required: Value = (0..MANY).rev().map(|i| format!("p{i}")).collect();
         let schema =
             json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false});

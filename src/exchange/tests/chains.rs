@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::formats::eventstream;
+use crate::testing::test;
 
 const CHAIN: &str = r#"
 version: 1

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::host::{Shared, World};
+use crate::testing::test;
 use std::collections::BTreeMap;
 
 #[derive(Default)]

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::exchange::decoding::{Coding, Decoder, Fault};
+use crate::testing::test;
 use flate2::Compression;
 use serde_json::json;
 use std::io::Write;

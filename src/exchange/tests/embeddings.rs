@@ -1,6 +1,7 @@
 //! Embeddings along the path: routing, counting, translation there and back, usage, errors.
 
 use super::*;
+use crate::testing::test;
 use base64::Engine as _;
 use serde_json::json;
 

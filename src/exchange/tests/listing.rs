@@ -1,6 +1,7 @@
 //! `GET /v1/models` and the names that errors offer.
 
 use super::*;
+use crate::testing::test;
 use serde_json::json;
 
 const CONFIG: &str = r#"

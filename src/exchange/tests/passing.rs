@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::exchange::passing::usage_of;
+use crate::testing::test;
 use crate::usage::Usage;
 use serde_json::json;
 

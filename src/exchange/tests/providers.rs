@@ -1,6 +1,7 @@
 //! What each kind of provider is sent: address, credential, parameters; and what its answers may not repeat.
 
 use super::*;
+use crate::testing::test;
 
 const CLOUDS: &str = r#"
 version: 1
