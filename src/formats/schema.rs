@@ -3,6 +3,7 @@
 use super::Format;
 use super::canonical::Tool;
 use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
 
 /// Keywords that Anthropic's structured output and strict tools refuse
 /// (<https://platform.claude.com/docs/en/build-with-claude/structured-outputs>, 2026-11-21).
@@ -88,8 +89,9 @@ pub(super) fn is_closed(schema: &Value) -> bool {
     let closed = match schema.get("properties").and_then(Value::as_object) {
         None => true,
         Some(properties) => {
-            let required = schema.get("required").and_then(Value::as_array);
-            let is_required = |name: &String| required.is_some_and(|r| r.iter().any(|v| v.as_str() == Some(name)));
+            let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+            let required: BTreeSet<&str> = required.filter_map(Value::as_str).collect();
+            let is_required = |name: &String| required.contains(name.as_str());
             schema.get("additionalProperties") == Some(&Value::Bool(false)) && properties.keys().all(is_required)
         }
     };
