@@ -9,7 +9,11 @@ use libfuzzer_sys::fuzz_target;
 fn sent(path: &str, content_type: &str, data: &[u8]) -> Vec<u8> {
     let head = post(path, content_type);
     let (exchange, step) = exchange(&head, data);
-    let Step::Forward(_) = step else { panic!("{step:?}") };
+    if let Step::Reply(reply) = &step {
+        // Several providers may know the model.
+        assert_eq!(reply.status, 400, "{reply:?}");
+        return data.to_vec();
+    }
     let (attempt, _, wants_body) = Attempt::begin(&exchange, 1, None, &head, NOW).expect("there is a target");
     if wants_body { attempt.request_body(data).expect("a form can be edited") } else { data.to_vec() }
 }
@@ -17,7 +21,8 @@ fn sent(path: &str, content_type: &str, data: &[u8]) -> Vec<u8> {
 fuzz_target!(|data: &[u8]| {
     for content_type in ["multipart/form-data; boundary=b", "multipart/form-data; boundary=\"--\""] {
         let there = sent("/v1/audio/transcriptions", content_type, data);
-        if there == data {
+        // A model may also be named with its provider, which then goes.
+        if there == data || data.contains(&b'/') {
             continue;
         }
         let (old, new) = (b"w", b"whisper-1");

@@ -94,7 +94,7 @@ impl Pipe {
             let event = sse::Event { name: event.name, data: struck.as_deref().unwrap_or(event.data) };
             reader.event(&event, &mut events);
             note(&events, ledger);
-            tainted |= struck.is_some() || failed(&events);
+            tainted |= struck.is_some() || credentials.are_in(event.name) || failed(&events);
             if how != How::Translating && !failed(&events) {
                 // The client gets the provider's own start: should an error have to be written, that is no start again.
                 let starts = events.iter().filter(|event| matches!(event, StreamEvent::Start { .. }));

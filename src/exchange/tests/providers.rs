@@ -154,8 +154,9 @@ fn repeated(pieces: &[&[u8]], key: &str) -> Vec<String> {
 fn a_key_in_a_repeated_event_is_struck_wherever_the_event_is_cut_and_however_it_is_spelt() {
     let event = "data: {\"error\":{\"message\":\"no house/+key=12345\"}}";
     let escaped = "data: {\"error\":{\"message\":\"no \\u0068ouse\\/+key=12345\"}}";
+    let named = "event: house/+key=12345\ndata: {}";
     let said = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"house/+key=12345\"}}]}";
-    for event in [event, escaped, said] {
+    for event in [event, escaped, named, said] {
         for end in ["\n\n", "\r\n\r\n", "\r\r", "\r\n\n"] {
             let bytes = format!(": hello\n\ndata: {{\"n\":1.50}}\n\n{event}{end}");
             for cut in 0..bytes.len() {
