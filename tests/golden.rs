@@ -57,6 +57,14 @@ macro_rules! cells {
 }
 
 cells! {
+    request_responses_to_gemini
+    answer_gemini_to_responses
+    stream_gemini_to_responses
+    error_gemini_to_responses
+    request_responses_to_bedrock
+    answer_bedrock_to_responses
+    stream_bedrock_to_responses
+    error_bedrock_to_responses
     request_openai_to_anthropic
     request_anthropic_to_openai
     answer_openai_to_anthropic
