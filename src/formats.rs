@@ -28,6 +28,8 @@ pub mod splice;
 pub mod sse;
 // `proptest` is for native tests only.
 #[cfg(all(test, not(target_family = "wasm")))]
+mod round_trips;
+#[cfg(all(test, not(target_family = "wasm")))]
 pub(crate) mod testing;
 
 use crate::usage::Usage;
