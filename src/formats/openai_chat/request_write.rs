@@ -134,6 +134,13 @@ fn wants_completion_tokens(model: &str) -> bool {
     o_series || name.starts_with("gpt-5")
 }
 
+/// Whether a model's name is one of OpenAI's own, served by OpenAI (gpt-oss is served by others).
+fn is_openai(model: &str) -> bool {
+    let name = base_name(model);
+    let named = ["gpt-", "chatgpt-", "codex-"].iter().any(|prefix| name.starts_with(prefix));
+    wants_completion_tokens(model) || named && !name.starts_with("gpt-oss")
+}
+
 /// How a model is told how much to reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effort {

@@ -20,6 +20,8 @@ pub(super) fn write(
         call_signatures: native || model.contains("gemini"),
         ids: if native { Ids::native(model) } else { Ids::of(model) },
     };
+    // The word is OpenAI's; other servers of this format know `system`, and OpenAI takes that for the same.
+    let developer = if native || super::is_openai(model) { "developer" } else { "system" };
     let mut writer = Writer { out: Vec::new(), pending: Vec::new(), native, takes, dropped };
     // Anthropic's `system` is no message there, so its messages count from the next one.
     let offset = usize::from(!native && request.messages.first().is_some_and(|first| first.role == Role::System));
@@ -30,7 +32,7 @@ pub(super) fn write(
         };
         match message.role {
             Role::System => writer.plain("system", message, &at)?,
-            Role::Developer => writer.plain("developer", message, &at)?,
+            Role::Developer => writer.plain(developer, message, &at)?,
             Role::User => writer.user(message, &at)?,
             Role::Assistant if !native && i.checked_sub(1).is_some_and(|i| calls(request.messages.get(i))) => {
                 // Said with the message before.

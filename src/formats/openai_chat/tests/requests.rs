@@ -842,3 +842,19 @@ fn ids_of_other_providers_become_what_the_target_takes() {
         assert_eq!((id.len(), &body["messages"][2]["tool_call_id"]), (length, &json!(id)), "{model}");
     }
 }
+
+#[test]
+fn developers_speak_as_the_system_where_the_word_is_not_known() {
+    let request =
+        foreign(vec![message(Role::Developer, vec![text("be brief")]), message(Role::User, vec![text("hi")])]);
+    for (model, role) in [
+        ("gpt-4o", "developer"),
+        ("openai/o3", "developer"),
+        ("deepseek-chat", "system"),
+        ("gpt-oss-120b", "system"),
+        ("my-deployment", "system"),
+    ] {
+        let (body, _) = written(&request, &outgoing(model));
+        assert_eq!(body["messages"][0]["role"], role, "{model}");
+    }
+}
