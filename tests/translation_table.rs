@@ -138,7 +138,7 @@ feature; a feature that was neither carried nor noted nor refused would fail it.
 - ● is carried
 - ◐ is approximated, and the log says so once
 - ○ is left out, because it only steers, and the log says so once
-- ✗ is refused with a 400 that names it, because the answer would mean something else; a chain's next target is asked
+- ✗ is refused with a 400 that names it, because the answer would mean something else; at a chain's beginning the next target is asked
 - (blank) the provider's or the client's format has no such thing
 
 `conduit explain conduit.yaml request.json --show-request PROVIDER/MODEL` shows the request that any target would get.
