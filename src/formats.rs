@@ -19,6 +19,7 @@ pub mod events;
 pub mod eventstream;
 pub mod gemini;
 pub mod invoke;
+mod members;
 pub mod openai_chat;
 pub mod openai_responses;
 mod schema;

@@ -2,49 +2,19 @@
 
 use super::citations;
 use crate::formats::canonical::{Part, Source, ToolCall};
-use crate::formats::{Format, RequestError, kind_of};
-use serde_json::{Map, Value};
+use crate::formats::{Format, RequestError};
+use serde_json::Value;
 
-/// A JSON object's members.
-pub(super) type Object = Map<String, Value>;
-
-/// The error that says what was expected and what was found.
-pub(super) fn wrong(at: impl Into<String>, expected: &str, found: &Value) -> RequestError {
-    RequestError::new(at, format!("expected {expected}, found {}", kind_of(found)))
-}
+pub(super) use crate::formats::members::{Object, given, join, object, optional_text, wrong};
 
 /// The error for a missing member, in Anthropic's words.
 pub(super) fn missing(at: impl Into<String>) -> RequestError {
     RequestError::new(at, "Field required")
 }
 
-/// `base.name`, or `name` at the top level.
-pub(super) fn join(base: &str, name: &str) -> String {
-    if base.is_empty() { name.to_owned() } else { format!("{base}.{name}") }
-}
-
-/// The member, unless it is missing or null.
-pub(super) fn given<'a>(object: &'a Object, name: &str) -> Option<&'a Value> {
-    object.get(name).filter(|value| !value.is_null())
-}
-
 /// A required string.
 pub(super) fn text<'a>(object: &'a Object, base: &str, name: &str) -> Result<&'a str, RequestError> {
     optional_text(object, base, name)?.ok_or_else(|| missing(join(base, name)))
-}
-
-/// A string that may be missing or null.
-pub(super) fn optional_text<'a>(object: &'a Object, base: &str, name: &str) -> Result<Option<&'a str>, RequestError> {
-    match given(object, name) {
-        None => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(other) => Err(wrong(join(base, name), "a string", other)),
-    }
-}
-
-/// A value that must be an object.
-pub(super) fn object<'a>(value: &'a Value, at: &str) -> Result<&'a Object, RequestError> {
-    value.as_object().ok_or_else(|| wrong(at, "an object", value))
 }
 
 /// A string or an array of blocks.
