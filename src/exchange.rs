@@ -21,6 +21,7 @@ mod passing;
 mod preview;
 mod stream;
 mod untouched;
+mod whole;
 
 pub use answer::AnswerEdits;
 pub use attempt::{AnswerHead, Attempt, AttemptError, lost_exchange};

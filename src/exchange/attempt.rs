@@ -5,9 +5,10 @@ use super::frames::Framing;
 use super::headers::{self, HeaderEdits, Headers};
 use super::outgoing::{self, request_head, write_body};
 use super::stream::{Observer, Pipe};
+use super::whole::{has_answer, said, says_error, text_of};
 use super::{ANSWERED_HEADER, Exchange, Tried, embeddings, passing};
 use crate::config::Target;
-use crate::formats::canonical::{ApiError, ErrorKind, StreamEvent};
+use crate::formats::canonical::{ApiError, ErrorKind};
 use crate::formats::secrets::{self, Credentials};
 use crate::formats::{Format, Incoming};
 use crate::host::Time;
@@ -480,47 +481,8 @@ fn whole_answer(
     Whole { status, content_type: JSON, body: Some(body) }
 }
 
-/// The most bytes of a body that is an error and no list of vectors.
-const LONGEST_ERROR: usize = 16 * 1024;
-
-/// Whether a body under a 2xx status is an error instead of vectors.
-fn says_error(body: &[u8]) -> bool {
-    let error = |json: Value| json.get("data").is_none() && json.get("error").is_some_and(|error| !error.is_null());
-    body.len() <= LONGEST_ERROR && serde_json::from_slice(body).is_ok_and(error)
-}
-
-/// Whether a whole answer holds what one of this format must hold, and no error beside it.
-fn has_answer(json: &Value, format: Format) -> bool {
-    let holds = |name: &str| json.get(name).is_some();
-    match format {
-        Format::OpenAiChat => holds("choices") && !json.get("error").is_some_and(Value::is_object),
-        Format::AnthropicMessages => holds("content"),
-        Format::Gemini => holds("candidates") || holds("promptFeedback"),
-        Format::OpenAiResponses | Format::BedrockConverse => holds("output"),
-    }
-}
-
 pub(super) fn usage_of(value: &Value, format: Format) -> Option<Usage> {
     format.reported_usage(value)
-}
-
-/// The text of an answer that reports no usage, for an estimate.
-fn said(format: Format, body: &[u8]) -> String {
-    format.read_answer(body).map_or_else(|_| String::new(), |answer| text_of(&answer))
-}
-
-fn text_of(answer: &crate::formats::canonical::Answer) -> String {
-    let mut text = String::new();
-    for event in crate::formats::events::events_of(answer) {
-        match event {
-            StreamEvent::Text { text: more, .. }
-            | StreamEvent::Thinking { text: more, .. }
-            | StreamEvent::Refusal { text: more, .. }
-            | StreamEvent::ToolArguments { json: more, .. } => text.push_str(&more),
-            _ => {}
-        }
-    }
-    text
 }
 
 /// The error for an attempt whose exchange this worker does not know: its VM was replaced after a failure.
