@@ -1,13 +1,27 @@
-//! Admission: who is calling. (Budgets and limits stand here when they come.)
+//! Admission: who is calling, and whether there is room for what is asked.
+//!
+//! [`identify`] says who calls. [`rules`] are the budgets and limits that the file names, [`accounts`] the accounts that
+//! all workers share: what a request may cost at most is reserved there before it leaves, and what it did cost takes
+//! that place when it is over.
+
+pub mod accounts;
+mod consumer;
+pub mod rules;
+
+pub use consumer::{Allowed, Consumer, Consumers, Denied, Identity, identify};
 
 /// Who calls, as far as known. Dimensions of the record and fields of routing rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Caller {
-    /// The consumer.
+    /// The consumer's name; `None` where the file names no consumers: everyone is one.
     pub consumer: Option<String>,
-    /// `x-conduit-project`.
+    /// The API key's fingerprint: the first 16 hexadecimal digits of its SHA-256. Never the key.
+    pub key: Option<String>,
+    /// The client's IP address.
+    pub address: Option<String>,
+    /// The consumer's project, or `x-conduit-project`.
     pub project: Option<String>,
-    /// `x-conduit-agent`.
+    /// The consumer's agent, or `x-conduit-agent`.
     pub agent: Option<String>,
     /// `x-conduit-agent-type`.
     pub agent_type: Option<String>,
@@ -17,40 +31,3 @@ pub struct Caller {
 
 /// The longest dimension value that is kept, in bytes; the rest is cut at a character's end.
 pub const LONGEST_VALUE: usize = 128;
-
-/// Reads the dimensions from request headers.
-pub fn caller(header: &dyn Fn(&str) -> Option<String>) -> Caller {
-    let value = |name| {
-        let text = header(name)?;
-        let text = text.trim();
-        let end = text.floor_char_boundary(LONGEST_VALUE);
-        text.get(..end).filter(|t| !t.is_empty()).map(str::to_owned)
-    };
-    Caller {
-        consumer: None,
-        project: value("x-conduit-project"),
-        agent: value("x-conduit-agent"),
-        agent_type: value("x-conduit-agent-type"),
-        session: value("x-conduit-session"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::test;
-
-    #[test]
-    fn dimensions_are_trimmed_bounded_and_never_empty() {
-        let long = "é".repeat(200);
-        let caller = caller(&|name| match name {
-            "x-conduit-project" => Some("  web ".into()),
-            "x-conduit-agent" => Some("   ".into()),
-            "x-conduit-session" => Some(long.clone()),
-            _ => None,
-        });
-        assert_eq!(caller.project.as_deref(), Some("web"));
-        assert_eq!(caller.agent, None);
-        assert_eq!(caller.session.as_deref(), Some("é".repeat(64).as_str()));
-    }
-}

@@ -32,7 +32,7 @@ pub use ledger::{Ledger, Tried};
 pub use preview::Preview;
 pub use untouched::{Untouched, untouched};
 
-use crate::admit::{self, Caller};
+use crate::admit::{self, Caller, Denied};
 use crate::config::{Plan, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::embeddings::EmbeddingsRequest;
@@ -96,6 +96,9 @@ pub struct Exchange {
     endpoint: Endpoint,
     format: Format,
     caller: Caller,
+    /// The consumer's place in the plan.
+    consumer: Option<usize>,
+    denied: Option<Denied>,
     began: Time,
     request: Option<ChatRequest>,
     embeddings: Option<EmbeddingsRequest>,
@@ -146,9 +149,16 @@ impl Exchange {
         let method = headers.get(":method").unwrap_or("GET");
         let endpoint = Endpoint::of(method, path);
         let anthropic_client = headers.get("anthropic-version").is_some();
+        let (identified, denied) = match admit::identify(&plan, &headers, &world.peer, now) {
+            Ok(identified) => (identified, None),
+            Err(denied) => (Default::default(), Some(denied)),
+        };
+        let (caller, consumer) = identified;
         let mut exchange = Self {
             format: endpoint.format(anthropic_client),
-            caller: admit::caller(&|name| headers.get(name).map(str::to_owned)),
+            caller,
+            consumer,
+            denied,
             world,
             plan,
             id,
@@ -189,6 +199,9 @@ impl Exchange {
             .get("content-length")
             .and_then(|length| length.trim().parse::<u64>().ok())
             .is_some_and(|length| length > self.plan.max_body);
+        if let Some(denied) = self.denied.take().filter(|_| self.endpoint != Endpoint::Health) {
+            return self.not_let_in(&denied);
+        }
         if too_large {
             return self.too_large();
         }
@@ -234,6 +247,16 @@ impl Exchange {
             }
             _ => Step::Wait,
         }
+    }
+
+    /// The answer to a caller who is not let in. Which of the reasons it is, only an expired consumer learns.
+    fn not_let_in(&mut self, denied: &Denied) -> Step {
+        let message = match denied {
+            Denied::Anonymous => "no API key: send one as `authorization: Bearer KEY` or `x-api-key: KEY`".to_owned(),
+            Denied::Unknown => "this API key is not known here: check it, or ask for a new one".to_owned(),
+            Denied::Expired(since) => format!("this API key expired on {since}: ask for a new one"),
+        };
+        self.error(&ApiError::new(401, message).with_code("invalid_api_key"))
     }
 
     /// Whether a body of that many bytes (so far) is more than is taken; the answer says so.
@@ -337,7 +360,7 @@ impl Exchange {
 
     /// Why a target cannot be used now, as far as is known; `None`: it can.
     fn health(&self, target: &Target) -> Option<String> {
-        let rests = || cooldown::rests(&*self.world.0, &target.name, self.began);
+        let rests = || cooldown::rests(&*self.world.shared, &target.name, self.began);
         let resting = || rests().map(|seconds| format!("in cool-down for {seconds} s, as its provider asked"));
         route::configured_health(&self.plan, target).or_else(resting)
     }

@@ -1,5 +1,7 @@
 //! What the core asks of the world it runs in. Pure types; the filter, the command and the tests implement them.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Sub;
 use std::rc::Rc;
@@ -75,35 +77,115 @@ impl<F: Fn(&str) -> Option<String>> Env for F {
     }
 }
 
-/// What all workers of a host share.
+/// Which writing of a value was read: [`Shared::swap`] takes it back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Version(pub u32);
+
+/// What all workers of a host share. Nothing is ever forgotten: who makes keys bounds their number.
 pub trait Shared {
-    /// What is known under a key.
-    fn get(&self, key: &str) -> Option<Vec<u8>>;
+    /// What is known under a key, and which writing of it this is.
+    fn read(&self, key: &str) -> Option<(Vec<u8>, Version)>;
+    /// Makes it known, where nobody wrote since `version` was read (`None`: where nothing is known yet). Whether it did.
+    fn swap(&self, key: &str, value: &[u8], version: Option<Version>) -> bool;
     /// Makes it known. The last word stands.
     fn set(&self, key: &str, value: &[u8]);
+    /// What is known under a key.
+    fn get(&self, key: &str) -> Option<Vec<u8>> {
+        self.read(key).map(|(value, _)| value)
+    }
 }
 
 /// Nothing is shared.
 impl Shared for () {
-    fn get(&self, _key: &str) -> Option<Vec<u8>> {
+    fn read(&self, _key: &str) -> Option<(Vec<u8>, Version)> {
         None
+    }
+    fn swap(&self, _key: &str, _value: &[u8], _version: Option<Version>) -> bool {
+        true
     }
     fn set(&self, _key: &str, _value: &[u8]) {}
 }
 
-/// A [`Shared`] to hand around.
+/// A table in memory: what workers share in tests, benchmarks and the command.
+#[derive(Debug, Default)]
+pub struct Table {
+    values: RefCell<BTreeMap<String, (Vec<u8>, u32)>>,
+    writes: Cell<u32>,
+}
+
+impl Table {
+    /// How many keys it holds.
+    pub fn len(&self) -> usize {
+        self.values.borrow().len()
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.values.borrow().is_empty()
+    }
+}
+
+impl Shared for Table {
+    fn read(&self, key: &str) -> Option<(Vec<u8>, Version)> {
+        self.values.borrow().get(key).map(|(value, version)| (value.clone(), Version(*version)))
+    }
+
+    fn swap(&self, key: &str, value: &[u8], version: Option<Version>) -> bool {
+        let known = self.values.borrow().get(key).map(|(_, version)| Version(*version));
+        let fresh = known == version;
+        if fresh {
+            self.set(key, value);
+        }
+        fresh
+    }
+
+    fn set(&self, key: &str, value: &[u8]) {
+        self.writes.set(self.writes.get().wrapping_add(1));
+        self.values.borrow_mut().insert(key.to_owned(), (value.to_vec(), self.writes.get()));
+    }
+}
+
+/// Who is at the other end of the client's connection, as Envoy says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Peer {
+    /// The client's IP address, without a port: the one that Envoy trusts (`source.address`, which follows
+    /// `x-forwarded-for` only as far as the listener's `xff_num_trusted_hops` says).
+    pub address: Option<String>,
+    /// The names in its certificate: URI SANs (SPIFFE ids), DNS SANs, the subject. Empty without mTLS.
+    pub principals: Vec<String>,
+}
+
+/// An address without its port: `10.0.0.7:5123`, `[::1]:80`.
+pub fn without_port(address: &str) -> String {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.trim_start_matches('[').trim_end_matches(']').to_owned()
+}
+
+/// What an exchange is told of where it is.
 #[derive(Clone)]
-pub struct World(pub Rc<dyn Shared>);
+pub struct World {
+    /// What all workers share.
+    pub shared: Rc<dyn Shared>,
+    /// Who is at the other end of the client's connection.
+    pub peer: Peer,
+}
+
+impl World {
+    /// One that shares this, with nobody known at the other end.
+    pub fn of(shared: impl Shared + 'static) -> Self {
+        Self { shared: Rc::new(shared), peer: Peer::default() }
+    }
+}
 
 impl Default for World {
     fn default() -> Self {
-        Self(Rc::new(()))
+        Self::of(())
     }
 }
 
 impl fmt::Debug for World {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("World")
+        f.debug_struct("World").field("peer", &self.peer).finish_non_exhaustive()
     }
 }
 

@@ -13,7 +13,7 @@ mod other;
 mod tools;
 
 use crate::formats::canonical::ChatRequest;
-use crate::usage::{Count, Known, Tokens};
+use crate::usage::{Count, Tokens};
 use std::sync::OnceLock;
 use tiktoken::{CoreBpe, encoding};
 
@@ -130,8 +130,8 @@ pub fn count_request(tokenizer: Tokenizer, model: &str, request: &ChatRequest) -
 pub fn count_text(tokenizer: Tokenizer, text: &str) -> Count {
     let tokens = Vocabulary::of(tokenizer).text(text);
     match tokenizer {
-        Tokenizer::Ratio(ratio) => Count { tokens: Tokens(scaled(tokens, ratio)), known: Known::Estimated },
-        _ => Count { tokens: Tokens(tokens), known: Known::Exact },
+        Tokenizer::Ratio(ratio) => Count::estimated(Tokens(scaled(tokens, ratio)), MARGIN),
+        _ => Count::exact(Tokens(tokens)),
     }
 }
 
@@ -143,6 +143,9 @@ pub fn warm(tokenizer: Tokenizer) {
 fn scaled(tokens: u64, thousandths: u32) -> u64 {
     tokens.saturating_mul(u64::from(thousandths)).div_ceil(1_000)
 }
+
+/// How far off an estimate is taken to be at most, in thousandths.
+pub const MARGIN: u64 = 300;
 
 /// A vocabulary to count with.
 #[derive(Clone, Copy)]
@@ -189,8 +192,8 @@ impl Total {
     }
 
     fn count(self) -> Count {
-        let known = if self.exact { Known::Exact } else { Known::Estimated };
-        Count { tokens: Tokens(self.tokens), known }
+        let tokens = Tokens(self.tokens);
+        if self.exact { Count::exact(tokens) } else { Count::estimated(tokens, MARGIN) }
     }
 }
 

@@ -38,6 +38,22 @@ pub struct Count {
     pub tokens: Tokens,
     /// `Exact` or `Estimated`.
     pub known: Known,
+    /// The most that it can be: what is reserved for it. Equal to `tokens` where these are exact.
+    pub most: Tokens,
+}
+
+impl Count {
+    /// A count that is right.
+    pub fn exact(tokens: Tokens) -> Self {
+        Self { tokens, known: Known::Exact, most: tokens }
+    }
+
+    /// An estimate, off by at most so many thousandths and a few tokens for what surrounds a text.
+    pub fn estimated(tokens: Tokens, off: u64) -> Self {
+        const AROUND: u64 = 16;
+        let more = tokens.0.saturating_mul(off).div_ceil(1_000).saturating_add(AROUND);
+        Self { tokens, known: Known::Estimated, most: tokens.plus(Tokens(more)) }
+    }
 }
 
 /// Usage as a provider reported it (or, after a hang-up, as it was estimated), in one convention for all formats:

@@ -6,7 +6,7 @@ use crate::config::{Plan, Target};
 use crate::cost::{Usd, cost};
 use crate::exchange::{Exchange, Headers, Step, decide, known_word};
 use crate::formats::canonical::ChatRequest;
-use crate::host::Time;
+use crate::host::{Peer, Time};
 use crate::route::Reason;
 use crate::tokens::count_request;
 use crate::usage::{Tokens, Usage};
@@ -69,7 +69,8 @@ fn explain(plan: &Arc<Plan>, body: &[u8], args: &args::Explain) -> Result<String
     if !plan.enabled {
         line("enabled    false: requests pass untouched".to_owned());
     }
-    let caller = admit::caller(&|name| headers.get(name).map(str::to_owned));
+    let identified = admit::identify(&plan, &headers, &Peer::default(), Time::default());
+    let caller = identified.map(|(caller, _)| caller).unwrap_or_default();
     let (decision, count) = match decide(plan, &request, kind, &caller, &headers, true) {
         Ok(decided) => decided,
         Err(_) => return Err(format!("{out}{}", refusal(&step))),

@@ -1,5 +1,7 @@
 //! The compiled configuration: what the request path reads.
 
+use crate::admit::Consumers;
+use crate::admit::rules::{Budget, Limit};
 use crate::cost::Price;
 use crate::host::Secret;
 use crate::providers::{Auth, Jwt, Settings, Spec};
@@ -50,6 +52,14 @@ pub struct Plan {
     pub variables: BTreeSet<String>,
     /// Where access-log records go; `None`: standard output.
     pub access_log: Option<String>,
+    /// Who may call; empty: everyone, as one.
+    pub consumers: Consumers,
+    /// Budgets, those of single consumers included.
+    pub budgets: Vec<Budget>,
+    /// Limits, those of single consumers included.
+    pub limits: Vec<Limit>,
+    /// Headers of dimensions (`x-conduit-project`…) that are taken from clients; the others are not looked at.
+    pub trusted_headers: Vec<&'static str>,
 }
 
 /// An address to listen on or to reach.
@@ -130,6 +140,8 @@ pub struct Target {
     pub tokenizer: Tokenizer,
     /// How many tokens fit, where known.
     pub context: Option<u64>,
+    /// How many tokens it answers with at most, where known.
+    pub max_output: Option<u64>,
     /// What it costs; `None`: unpriced.
     pub price: Option<Price>,
 }
@@ -220,6 +232,7 @@ impl Plan {
             model: model.to_owned(),
             tokenizer: crate::tokens::tokenizer_for(found.spec.kind, model),
             context: crate::cost::context_window(found.spec.catalog_id, model),
+            max_output: crate::cost::max_output(model),
             price: crate::cost::catalog_price(found.spec.catalog_id, model),
             name,
         }))

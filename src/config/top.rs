@@ -4,6 +4,7 @@ use super::read::{Cursor, Fields};
 use super::scalars::{milliseconds, size};
 use super::targets::{self, Chains};
 use super::{Address, Plan, Routing, Timeouts, providers, routing};
+use crate::admit::Consumers;
 use crate::host::Env;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,6 +13,10 @@ use std::net::IpAddr;
 const LARGEST_BODY: u64 = 1 << 30;
 /// The longest any timeout may be.
 const LONGEST_TIMEOUT_MS: u64 = 24 * 3_600_000;
+
+/// The headers of dimensions.
+pub(super) const DIMENSIONS: &[&str] =
+    &["x-conduit-project", "x-conduit-agent", "x-conduit-agent-type", "x-conduit-session"];
 
 const FIELDS: &[&str] = &[
     "version",
@@ -54,6 +59,10 @@ pub(super) fn read(root: &Cursor<'_>, env: &dyn Env) -> Plan {
             .and_then(|cursor| cursor.text("a path, or `stdout`"))
             .filter(|path| *path != "stdout")
             .map(str::to_owned),
+        consumers: Consumers::default(),
+        budgets: Vec::new(),
+        limits: Vec::new(),
+        trusted_headers: DIMENSIONS.to_vec(),
     };
     if plan.listen.port == plan.admin.port
         && let Some(admin) = fields.get("admin").or_else(|| fields.get("listen"))

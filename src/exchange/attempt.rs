@@ -158,7 +158,7 @@ impl Attempt {
         if let Some(until) = cooldown::until(status, headers, now)
             && exchange.plan.names(&self.target)
         {
-            cooldown::begin(&*exchange.world.0, &self.target.name, until);
+            cooldown::begin(&*exchange.world.shared, &self.target.name, until);
         }
         let mut edits = answer_edits(headers, self.number, &self.credentials);
         let spoken = self.spoken(&exchange);

@@ -10,7 +10,7 @@ use crate::formats::embeddings::{self, EmbeddingsFormat, EmbeddingsRequest, Inpu
 use crate::formats::splice::{self, Edit};
 use crate::route::{self, Decision, Facts, RouteError};
 use crate::tokens::{self, Tokenizer};
-use crate::usage::{Count, Known, Tokens, Usage};
+use crate::usage::{Count, Tokens, Usage};
 use serde_json::Value;
 
 impl Exchange {
@@ -55,7 +55,7 @@ fn count(tokenizer: Tokenizer, request: &EmbeddingsRequest) -> Count {
     });
     // Without an `input` the server has a way of its own to be asked.
     exact &= !request.input.is_empty();
-    Count { tokens, known: if exact { Known::Exact } else { Known::Estimated } }
+    if exact { Count::exact(tokens) } else { Count::estimated(tokens, tokens::MARGIN) }
 }
 
 /// Counts and routes. Rules that look at a chat's content do not apply, nor do classes: vectors of one model mean

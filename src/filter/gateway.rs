@@ -6,7 +6,7 @@ use super::{EXCHANGE_PROPERTY, EXCHANGES, UNTOUCHED, exchanges_in_flight, report
 use crate::config::Plan;
 use crate::exchange::{CLUSTER_HEADER, Exchange, HeaderEdits, Headers, Reply, Step, untouched};
 use crate::formats::canonical::ApiError;
-use crate::host::World;
+use crate::host::{Peer, World, without_port};
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::Action;
 use std::cell::RefCell;
@@ -83,6 +83,23 @@ impl Gateway {
     }
 }
 
+/// Who is at the other end of the client's connection
+/// (<https://www.envoyproxy.io/docs/envoy/v1.40.0/intro/arch_overview/advanced/attributes>, 2026-11-21).
+fn peer() -> Peer {
+    let text = |path: &[&str]| {
+        let value = hostcalls::property(path)?;
+        Some(String::from_utf8_lossy(&value).into_owned()).filter(|value| !value.is_empty())
+    };
+    let address = text(&["source", "address"]).map(|address| without_port(&address));
+    let mut principals = Vec::new();
+    // Without mTLS there is nobody to name.
+    if hostcalls::property(&["connection", "mtls"]).is_some_and(|flag| flag.first() == Some(&1)) {
+        let names = ["uri_san_peer_certificate", "dns_san_peer_certificate", "subject_peer_certificate"];
+        principals.extend(names.iter().filter_map(|name| text(&["connection", name])));
+    }
+    Peer { address, principals }
+}
+
 impl Context for Gateway {}
 
 impl HttpContext for Gateway {
@@ -93,7 +110,7 @@ impl HttpContext for Gateway {
         }
         let now = hostcalls::now();
         self.id = format!("{}-{:x}", self.context_id, now.0);
-        let world = World(Rc::new(hostcalls::SharedData));
+        let world = World { shared: Rc::new(hostcalls::SharedData), peer: peer() };
         let (exchange, step) = Exchange::begin_in(world, Arc::clone(&self.plan), self.id.clone(), headers, ends, now);
         let exchange = Rc::new(RefCell::new(exchange));
         EXCHANGES.with_borrow_mut(|all| all.insert(self.id.clone(), Rc::clone(&exchange)));

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::exchange::{HeaderEdits, Headers, Reply};
-use crate::host::Time;
+use crate::host::{Time, Version};
 use crate::report::metrics::Kind;
 
 /// Log levels of the host.
@@ -264,14 +264,28 @@ pub(super) fn record_metric(id: u32, value: u64) {
 pub(super) struct SharedData;
 
 impl crate::host::Shared for SharedData {
-    fn get(&self, key: &str) -> Option<Vec<u8>> {
+    fn read(&self, key: &str) -> Option<(Vec<u8>, Version)> {
         let mut cas = 0_u32;
         // SAFETY: the host reads `key` during the call only and writes the three places, which outlive it.
-        returned(|data, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas) })
+        let value =
+            returned(|data, size| unsafe { proxy_get_shared_data(key.as_ptr(), key.len(), data, size, &raw mut cas) })?;
+        Some((value, Version(cas)))
+    }
+
+    fn swap(&self, key: &str, value: &[u8], version: Option<Version>) -> bool {
+        // The host takes whatever stands there for 0, and compares with any other number only where something stands
+        // there already: a number that no writing has means "where nothing is known yet".
+        const ABSENT: u32 = u32::MAX;
+        let cas = version.map_or(ABSENT, |version| version.0);
+        set_shared_data(key, value, cas)
     }
 
     fn set(&self, key: &str, value: &[u8]) {
-        // SAFETY: the host reads both during the call only. Without a number it takes whatever stands there already.
-        unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), 0) };
+        set_shared_data(key, value, 0);
     }
+}
+
+fn set_shared_data(key: &str, value: &[u8], cas: u32) -> bool {
+    // SAFETY: the host reads both during the call only.
+    unsafe { proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) == OK }
 }

@@ -7,6 +7,7 @@ use crate::host::Time;
 use crate::route::Reason;
 use crate::usage::{Count, Known, Tokens};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// How an exchange ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -78,8 +79,15 @@ pub struct Record {
     pub project: Option<String>,
     /// Which agent.
     pub agent: Option<String>,
+    /// Which type of agent.
+    pub agent_type: Option<String>,
     /// In which session.
     pub session: Option<String>,
+    /// The API key's fingerprint.
+    pub key: Option<String>,
+    /// The values of request headers that budgets add up over.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// `chat`, `messages`…
     pub endpoint: &'static str,
     /// The model asked for.
@@ -100,6 +108,8 @@ pub struct Record {
     pub status: Option<u16>,
     /// How it ended.
     pub outcome: Outcome,
+    /// The budget or limit that it did not fit: why it was refused, downgraded or warned about.
+    pub exceeded: Option<String>,
     /// Tokens.
     pub usage: UsageRecord,
     /// What it cost, in picodollars (10⁻¹² USD).
@@ -137,6 +147,19 @@ pub struct AttemptRecord {
     pub status: Option<u16>,
     /// Milliseconds until its answer's headers came, or until it was given up.
     pub ms: u64,
+    /// What it used and cost, where it is not the last one (which stands in the record's own `usage`) and its provider
+    /// reported usage. The record's cost holds it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub billed: Option<Billed>,
+}
+
+/// What a failed attempt used, as its provider reported.
+#[derive(Clone, Debug, Serialize)]
+pub struct Billed {
+    /// Tokens.
+    pub usage: UsageRecord,
+    /// What it cost, in picodollars.
+    pub cost_picodollars: Option<u128>,
 }
 
 /// Tokens, and how they are known.
@@ -148,10 +171,25 @@ pub struct UsageRecord {
     pub cached_tokens: Option<Tokens>,
     /// Of these: written to the provider's cache.
     pub cache_write_tokens: Option<Tokens>,
+    /// Of these: kept there for one hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_write_1h_tokens: Option<Tokens>,
+    /// Prompt tokens that were audio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio_prompt_tokens: Option<Tokens>,
+    /// Prompt tokens that were images, where the provider bills them apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image_prompt_tokens: Option<Tokens>,
     /// Completion tokens, reasoning included.
     pub completion_tokens: Option<Tokens>,
     /// Of these: reasoning.
     pub reasoning_tokens: Option<Tokens>,
+    /// Completion tokens that were audio.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub audio_completion_tokens: Option<Tokens>,
+    /// The service tier that the provider says it billed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service_tier: Option<String>,
     /// How the totals are known: `reported`, `exact`, `estimated`.
     pub known: Option<&'static str>,
     /// Prompt tokens as the gateway counted them before sending.
@@ -176,7 +214,10 @@ impl Record {
             consumer: head.caller.consumer.clone(),
             project: head.caller.project.clone(),
             agent: head.caller.agent.clone(),
+            agent_type: head.caller.agent_type.clone(),
             session: head.caller.session.clone(),
+            key: head.caller.key.clone(),
+            headers: BTreeMap::new(),
             endpoint: head.endpoint,
             model: head.model.map(bounded),
             target: target.map(|t| bounded(&t.name)),
@@ -190,11 +231,12 @@ impl Record {
             attempts: ledger
                 .tried
                 .iter()
-                .map(|t| AttemptRecord { target: bounded(&t.target), status: t.status, ms: ms(t) })
+                .map(|t| AttemptRecord { target: bounded(&t.target), status: t.status, ms: ms(t), billed: None })
                 .collect(),
             stream: head.stream,
             status: head.status,
             outcome,
+            exceeded: None,
             usage: usage_record(exchange, &head, known),
             cost_picodollars: cost.map(|Usd(pico)| pico),
             cost_usd: cost.map(|usd| usd.to_string()),
@@ -224,8 +266,13 @@ fn usage_record(exchange: &Exchange, head: &Head<'_>, known: Known) -> UsageReco
         prompt_tokens: if used { prompt_tokens(exchange).map(|(tokens, _)| tokens) } else { None },
         cached_tokens: usage.cached_input,
         cache_write_tokens: usage.cache_write,
+        cache_write_1h_tokens: usage.cache_write_1h,
+        audio_prompt_tokens: usage.audio_input,
+        image_prompt_tokens: usage.image_input,
         completion_tokens: usage.output,
         reasoning_tokens: usage.reasoning,
+        audio_completion_tokens: usage.audio_output,
+        service_tier: usage.service_tier.clone(),
         known: used.then(|| known_word(known)),
         counted_prompt_tokens: head.counted.map(|count| count.tokens),
         counted: head.counted.map(|count| known_word(count.known)),

@@ -59,9 +59,8 @@ pub fn rests(shared: &dyn Shared, target: &str, now: Time) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::Table;
     use crate::testing::test;
-    use std::cell::RefCell;
-    use std::collections::BTreeMap;
 
     #[test]
     fn a_providers_word_is_taken_in_every_way_that_it_is_said() {
@@ -83,18 +82,6 @@ mod tests {
             let all = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
             let found = until(status, &Headers::new(all), now).map(|end| end.since(now).millis());
             assert_eq!(found, want_ms, "{status} {headers:?}");
-        }
-    }
-
-    #[derive(Default)]
-    struct Table(RefCell<BTreeMap<String, Vec<u8>>>);
-
-    impl Shared for Table {
-        fn get(&self, key: &str) -> Option<Vec<u8>> {
-            self.0.borrow().get(key).cloned()
-        }
-        fn set(&self, key: &str, value: &[u8]) {
-            self.0.borrow_mut().insert(key.to_owned(), value.to_vec());
         }
     }
 

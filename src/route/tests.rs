@@ -122,6 +122,7 @@ fn rich() -> Case {
         agent: Some("bot".into()),
         agent_type: Some("research".into()),
         session: Some("s-1".into()),
+        ..Caller::default()
     };
     Case { request, tokens: 500, headers: vec![("x-team", "Blue")], caller }
 }

@@ -1,6 +1,7 @@
 use super::*;
 use crate::formats::canonical::{Message, Part, ResponseFormat, Role, Tool, ToolCall};
 use crate::testing::test;
+use crate::usage::Known;
 use serde_json::json;
 
 fn said(role: Role, text: &str) -> Message {
@@ -12,7 +13,7 @@ fn request(messages: Vec<Message>) -> ChatRequest {
 }
 
 fn exact(tokens: u64) -> Count {
-    Count { tokens: Tokens(tokens), known: Known::Exact }
+    Count::exact(Tokens(tokens))
 }
 
 fn count(model: &str, request: &ChatRequest) -> Count {
@@ -71,7 +72,7 @@ fn special_tokens_in_text_are_text() {
 #[test]
 fn a_ratio_is_an_estimate_and_rounds_up() {
     assert_eq!(count_text(Tokenizer::O200k, "hello world"), exact(2));
-    let estimated = Count { tokens: Tokens(3), known: Known::Estimated };
+    let estimated = Count::estimated(Tokens(3), MARGIN);
     assert_eq!(count_text(Tokenizer::Ratio(1_150), "hello world"), estimated);
 }
 

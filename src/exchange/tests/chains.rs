@@ -250,7 +250,7 @@ fn tokens_are_counted_in_the_vocabulary_of_whoever_answers() {
 
 #[test]
 fn tokens_are_counted_anew_where_the_first_target_is_left_out() {
-    let world = crate::host::World(Rc::new(super::cooldown::Table::default()));
+    let world = crate::host::World::of(crate::host::Table::default());
     let body = format!(
         r#"{{"model":"two","messages":[{{"role":"user","content":"{}"}}]}}"#,
         "日本語のテキスト und Ähnliches ".repeat(20)
@@ -273,7 +273,7 @@ fn tokens_are_counted_anew_where_the_first_target_is_left_out() {
 
 #[test]
 fn one_that_rests_is_asked_where_the_others_cannot_be() {
-    let world = crate::host::World(Rc::new(super::cooldown::Table::default()));
+    let world = crate::host::World::of(crate::host::Table::default());
     let begun = |more: &str| {
         let body = format!(r#"{{"model":"lossy"{more},"messages":[{{"role":"user","content":"hi"}}]}}"#);
         let head = post("/v1/chat/completions");

@@ -1,22 +1,8 @@
 //! Targets whose provider said when to come back.
 
 use super::*;
-use crate::host::{Shared, World};
+use crate::host::{Table, World};
 use crate::testing::test;
-use std::collections::BTreeMap;
-
-#[derive(Default)]
-pub(super) struct Table(RefCell<BTreeMap<String, Vec<u8>>>);
-
-impl Shared for Table {
-    fn get(&self, key: &str) -> Option<Vec<u8>> {
-        self.0.borrow().get(key).cloned()
-    }
-    fn set(&self, key: &str, value: &[u8]) {
-        self.0.borrow_mut().insert(key.to_owned(), value.to_vec());
-    }
-}
-
 const ASKS: &str = r#"{"model":"smart","messages":[{"role":"user","content":"hi"}]}"#;
 
 fn exchange(world: &World, head: Headers, ends: bool, now: Time) -> (Exchange, Step) {
@@ -38,7 +24,7 @@ fn limited(exchange: &Rc<RefCell<Exchange>>, provider: &str) {
 
 #[test]
 fn a_target_that_asked_for_a_rest_is_skipped_until_it_is_over() {
-    let world = World(Rc::new(Table::default()));
+    let world = World::of(Table::default());
     let (first, chain) = cluster(&world, ASKS, T0);
     assert!(chain.as_deref().is_some_and(|name| name.starts_with("conduit.chain.")), "{chain:?}");
     limited(&first, "anthropic");
@@ -52,7 +38,7 @@ fn a_target_that_asked_for_a_rest_is_skipped_until_it_is_over() {
 
 #[test]
 fn the_list_of_models_says_what_rests() {
-    let world = World(Rc::new(Table::default()));
+    let world = World::of(Table::default());
     let status = |name: &str, now| {
         let head = headers(&[(":method", "GET"), (":path", &format!("/v1/models/{name}"))]);
         reply_of(exchange(&world, head, true, now).1).1["status"].clone()
@@ -67,8 +53,8 @@ fn the_list_of_models_says_what_rests() {
 #[test]
 fn what_clients_name_freely_leaves_nothing_behind() {
     let table = Rc::new(Table::default());
-    let world = World(table.clone());
+    let world = World { shared: table.clone(), ..World::default() };
     let body = ASKS.replace("smart", "anthropic/claude-made-up-1");
     limited(&cluster(&world, &body, T0).0, "anthropic");
-    assert!(table.0.borrow().is_empty(), "{:?}", table.0.borrow());
+    assert!(table.is_empty());
 }

@@ -1,0 +1,168 @@
+//! The budgets and limits that the file names, compiled.
+
+use super::Caller;
+use crate::config::{ChainId, Target};
+use crate::cost::Usd;
+use crate::exchange::Headers;
+use crate::host::Time;
+
+/// Over what a budget or limit adds up: each value has an account of its own. Requests without a value share one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything.
+    All,
+    /// The consumer.
+    Consumer,
+    /// The API key.
+    Key,
+    /// The client's IP address.
+    Ip,
+    /// The project.
+    Project,
+    /// The agent.
+    Agent,
+    /// The session.
+    Session,
+    /// The provider that a request goes to, by its name in the file.
+    Provider,
+    /// The target that a request goes to, `provider/model`.
+    Model,
+    /// A request header, by its lower-case name.
+    Header(String),
+}
+
+impl Scope {
+    /// Whether the account is known only once a target is.
+    pub fn is_of_target(&self) -> bool {
+        matches!(self, Self::Provider | Self::Model)
+    }
+
+    /// The word for it in the file, in records and in errors: `all`, `consumer`, …, `header.x-team`.
+    pub fn word(&self) -> String {
+        match self {
+            Self::All => "all".into(),
+            Self::Consumer => "consumer".into(),
+            Self::Key => "key".into(),
+            Self::Ip => "ip".into(),
+            Self::Project => "project".into(),
+            Self::Agent => "agent".into(),
+            Self::Session => "session".into(),
+            Self::Provider => "provider".into(),
+            Self::Model => "model".into(),
+            Self::Header(name) => format!("header.{name}"),
+        }
+    }
+
+    /// The value of a request; empty where it has none. `provider` is the target's provider by name.
+    pub fn value(&self, caller: &Caller, headers: &Headers, target: &Target, provider: &str) -> String {
+        let known = |value: &Option<String>| value.clone().unwrap_or_default();
+        match self {
+            Self::All => String::new(),
+            Self::Consumer => known(&caller.consumer),
+            Self::Key => known(&caller.key),
+            Self::Ip => known(&caller.address),
+            Self::Project => known(&caller.project),
+            Self::Agent => known(&caller.agent),
+            Self::Session => known(&caller.session),
+            Self::Provider => provider.to_owned(),
+            Self::Model => target.name.clone(),
+            Self::Header(name) => {
+                let value = headers.get(name).unwrap_or_default().trim();
+                value.get(..value.floor_char_boundary(super::LONGEST_VALUE)).unwrap_or_default().to_owned()
+            }
+        }
+    }
+}
+
+/// How long a budget's amount is for. Periods begin with the calendar's, in the budget's zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Period {
+    /// From a full hour on.
+    Hour,
+    /// From midnight on.
+    Day,
+    /// From the first of a month on.
+    Month,
+}
+
+/// The clock that a budget's days begin by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Zone(Option<jiff::tz::TimeZone>);
+
+/// A stretch of time: seconds since the Unix epoch, the end excluded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its first second.
+    pub starts: u64,
+    /// The first second after it.
+    pub ends: u64,
+}
+
+impl Zone {
+    /// The zone of that IANA name, such as `Europe/Berlin`; `UTC` is one. `None`: there is none.
+    pub fn named(name: &str) -> Option<Self> {
+        if name == "UTC" {
+            return Some(Self(None));
+        }
+        jiff::tz::db().get(name).ok().map(|zone| Self(Some(zone)))
+    }
+
+    /// The window of a period that holds at `now`.
+    pub fn window(&self, period: Period, now: Time) -> Window {
+        let _ = (period, now);
+        Window { starts: 0, ends: u64::MAX }
+    }
+}
+
+/// What happens to a request that does not fit a budget.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnExceed {
+    /// It is refused.
+    Block,
+    /// It goes to these targets instead; where it does not fit with them either, it is refused.
+    Downgrade(ChainId),
+    /// It goes on, and the answer says so.
+    Warn,
+}
+
+/// A budget.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    /// Its name, unique in the file. A consumer's own is `consumer.name`.
+    pub name: String,
+    /// Over what it adds up.
+    pub per: Scope,
+    /// For how long.
+    pub period: Period,
+    /// By which clock.
+    pub zone: Zone,
+    /// How much.
+    pub limit: Usd,
+    /// Shares of the amount, in thousandths, rising, from which on an answer warns.
+    pub warn_at: Vec<u32>,
+    /// What happens to what does not fit.
+    pub on_exceed: OnExceed,
+    /// Whether a request's output limit is lowered to what the budget still affords, before it counts as not fitting.
+    pub clamp: bool,
+    /// Whether requests to models without a price are let through, unpriced; else they are refused.
+    pub unpriced: bool,
+    /// The consumer (by its place in [`super::Consumers::list`]) that alone it is for.
+    pub of: Option<usize>,
+}
+
+/// A limit. At least one of the three numbers is there.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// Its name, unique in the file.
+    pub name: String,
+    /// Over what it adds up.
+    pub per: Scope,
+    /// Requests per minute.
+    pub requests: Option<u64>,
+    /// Tokens per minute, prompt and completion together.
+    pub tokens: Option<u64>,
+    /// Requests at the same time.
+    pub concurrent: Option<u64>,
+    /// The consumer that alone it is for.
+    pub of: Option<usize>,
+}
