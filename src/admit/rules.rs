@@ -1,6 +1,7 @@
 //! The budgets and limits that the file names, compiled.
 
 use super::Caller;
+use super::accounts::Gauge;
 use crate::config::{ChainId, Target};
 use crate::cost::Usd;
 use crate::exchange::Headers;
@@ -150,6 +151,22 @@ pub struct Budget {
     pub of: Option<usize>,
 }
 
+impl Budget {
+    /// The name of the account of one of its values ([`Scope::value`]): no other budget's account and no other value's
+    /// has it. The window is no part of it: that is in the [`gauge`](Self::gauge).
+    pub fn account(&self, value: &str) -> String {
+        // The name is quoted because it may hold anything; with the scope in it, a reload that changes what a budget
+        // adds up over does not take one value's spending for another's.
+        format!("b {:?} {}={value}", self.name, self.per.word())
+    }
+
+    /// How its accounts count at `now`.
+    pub fn gauge(&self, now: Time) -> Gauge {
+        let Window { starts, ends } = self.zone.window(self.period, now);
+        Gauge::Window { limit: self.limit.0, starts, ends }
+    }
+}
+
 /// A limit. At least one of the three numbers is there.
 #[derive(Clone, Debug)]
 pub struct Limit {
@@ -165,4 +182,50 @@ pub struct Limit {
     pub concurrent: Option<u64>,
     /// The consumer that alone it is for.
     pub of: Option<usize>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+
+    fn budget(name: &str, per: Scope) -> Budget {
+        Budget {
+            name: name.into(),
+            per,
+            period: Period::Day,
+            zone: Zone::default(),
+            limit: Usd(7),
+            warn_at: Vec::new(),
+            on_exceed: OnExceed::Block,
+            clamp: false,
+            unpriced: false,
+            of: None,
+        }
+    }
+
+    #[test]
+    fn accounts_are_told_apart_by_budget_scope_and_value() {
+        let names = ["a", "a b", "a\" project=x", "a\\", ""];
+        let scopes = [Scope::All, Scope::Project, Scope::Agent, Scope::Header("project".into())];
+        let values = ["", "x", "b project=x", "\" project=x", "="];
+        let mut seen = std::collections::BTreeSet::new();
+        for name in names {
+            for scope in &scopes {
+                for value in values {
+                    let account = budget(name, scope.clone()).account(value);
+                    assert!(seen.insert(account.clone()), "{account}");
+                }
+            }
+        }
+        assert_eq!(budget("day", Scope::Project).account("web"), "b \"day\" project=web");
+    }
+
+    #[test]
+    fn a_gauge_has_the_limit_and_the_window_at_hand() {
+        let budget = budget("day", Scope::All);
+        let now = Time(1_763_688_298_000_000_000);
+        let Window { starts, ends } = budget.zone.window(budget.period, now);
+        assert_eq!(budget.gauge(now), Gauge::Window { limit: 7, starts, ends });
+    }
 }
