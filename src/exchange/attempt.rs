@@ -92,8 +92,20 @@ impl Attempt {
         credentials.extend(borrowed.google_token.clone());
         let credentials = Credentials::new(credentials);
         let ledger = &mut borrowed.ledger;
-        ledger.tried.push(Tried { target: target.name.clone(), status: None, began: now, took: None });
-        ledger.usage = Usage::default();
+        // What the attempt before reported is billed, whatever became of its answer.
+        let before = std::mem::take(&mut ledger.usage);
+        if let Some(tried) = ledger.tried.last_mut().filter(|_| !before.is_empty()) {
+            tried.billed = Some(before);
+        }
+        let at = Some(Arc::clone(&target));
+        ledger.tried.push(Tried {
+            target: target.name.clone(),
+            status: None,
+            began: now,
+            took: None,
+            at,
+            billed: None,
+        });
         ledger.said.clear();
         ledger.cut = false;
         ledger.streamed = false;

@@ -6,7 +6,7 @@ use crate::usage::Usage;
 use std::sync::Arc;
 
 /// One attempt, for the record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Tried {
     /// `provider/model`.
     pub target: String,
@@ -16,6 +16,10 @@ pub struct Tried {
     pub began: Time,
     /// How long until its answer's headers came; `None` until then.
     pub took: Option<Span>,
+    /// The target itself.
+    pub at: Option<Arc<Target>>,
+    /// What its provider reported, where another attempt came after it.
+    pub billed: Option<Usage>,
 }
 
 /// What an attempt writes down for the exchange.
@@ -37,6 +41,8 @@ pub struct Ledger {
     pub streamed: bool,
     /// Parameters that the target's format has no place for.
     pub dropped: Vec<String>,
+    /// Completion tokens that are reserved for: a stream that says more is ended.
+    pub allowance: Option<u64>,
     /// Headers of the client's format that an attempt at another format took off.
     pub set_aside: Vec<(String, String)>,
 }
