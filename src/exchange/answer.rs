@@ -6,7 +6,6 @@ use crate::formats::canonical::ApiError;
 use crate::host::Time;
 use crate::report::{Outcome, Record};
 use crate::route;
-use crate::tokens::{self, Tokenizer};
 use crate::usage::{Known, Tokens};
 
 /// What the gateway shall do with an answer's headers.
@@ -150,9 +149,7 @@ impl Exchange {
         if self.ledger.usage.output.is_none() && begun {
             // The client hung up, or the provider did not report: what was said counts, by our own count. Where only
             // the prompt was reported yet, as Anthropic's streams begin, that is nothing, and the prompt is billed.
-            let tokenizer = self.ledger.answered.as_ref().map_or(Tokenizer::O200k, |t| t.tokenizer);
-            let said = tokens::count_text(tokenizer, &self.ledger.said);
-            self.ledger.usage.output = Some(said.tokens);
+            self.ledger.usage.output = Some(self.ledger.said.tokens().tokens);
             known = Known::Estimated;
             if self.ledger.usage.input.is_none() {
                 self.ledger.usage.input = self.counted.map(|c| c.tokens);
