@@ -50,7 +50,7 @@ enum Rule {
 
 /// Why there is no room.
 enum Refusal {
-    Full(Entry, Full),
+    Full(Entry, Box<Full>),
     Unpriced { budget: usize, target: Arc<Target> },
 }
 
@@ -172,7 +172,7 @@ impl Exchange {
         match accounts::reserve(&*self.world.shared, claims, self.began) {
             Ok(hold) => Ok(Admission { hold, entries, cap, output }),
             Err(full) => match entries.into_iter().nth(full.claim) {
-                Some(entry) => Err(Refusal::Full(entry, full)),
+                Some(entry) => Err(Refusal::Full(entry, Box::new(full))),
                 None => Ok(Admission::default()),
             },
         }

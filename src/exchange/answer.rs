@@ -11,7 +11,6 @@ use crate::formats::canonical::ApiError;
 use crate::host::Time;
 use crate::report::{Outcome, Record};
 use crate::route;
-use crate::tokens::{self, Tokenizer};
 use crate::usage::{Known, Tokens, Usage};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -181,9 +180,7 @@ impl Exchange {
         if self.ledger.usage.output.is_some() || !(begun || left && asks) {
             return;
         }
-        let tokenizer = self.ledger.answered.as_ref().map_or(Tokenizer::O200k, |t| t.tokenizer);
-        let said = tokens::count_text(tokenizer, &self.ledger.said);
-        self.ledger.usage.output = Some(said.tokens);
+        self.ledger.usage.output = Some(self.ledger.said.tokens().tokens);
         self.estimated = true;
         if self.ledger.usage.input.is_none() {
             self.ledger.usage.input = self.counted.map(|c| c.tokens);

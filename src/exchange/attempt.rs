@@ -14,6 +14,7 @@ use crate::formats::{Format, Incoming};
 use crate::host::Time;
 use crate::providers::{self, Body, Call, Envelope};
 use crate::route::cooldown;
+use crate::tokens::Meter;
 use crate::usage::Usage;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -106,7 +107,7 @@ impl Attempt {
             at,
             billed: None,
         });
-        ledger.said.clear();
+        ledger.said = Meter::new(target.tokenizer);
         ledger.cut = false;
         ledger.streamed = false;
         ledger.refused = false;
@@ -454,7 +455,7 @@ fn whole_answer(
     if json.is_some() && !failed || same && !readable {
         match json.and_then(|json| usage_of(&json, spoken)) {
             Some(usage) => exchange.ledger.usage = usage,
-            None => exchange.ledger.said.push_str(&said(spoken, body)),
+            None => exchange.ledger.said.push(&said(spoken, body)),
         }
         return Whole { status, content_type: JSON, body: None };
     }
@@ -477,7 +478,7 @@ fn whole_answer(
             // This format has no word for unknown.
             answer.usage.output = Some(crate::tokens::count_text(target.tokenizer, &said).tokens);
         }
-        exchange.ledger.said.push_str(&said);
+        exchange.ledger.said.push(&said);
     }
     let incoming = incoming(exchange, target, began);
     if streaming {

@@ -2,6 +2,7 @@
 
 use crate::config::Target;
 use crate::host::{Span, Time};
+use crate::tokens::Meter;
 use crate::usage::Usage;
 use std::sync::Arc;
 
@@ -29,8 +30,8 @@ pub struct Ledger {
     pub tried: Vec<Tried>,
     /// What the answering provider reported.
     pub usage: Usage,
-    /// What was streamed so far, for an estimate where no usage came. Bounded.
-    pub said: String,
+    /// What was said so far, counted for where no usage comes.
+    pub said: Meter,
     /// The target that answered (or was tried last).
     pub answered: Option<Arc<Target>>,
     /// The provider's stream ended before its end, or held an error.

@@ -13,8 +13,6 @@ use std::borrow::Cow;
 
 /// The most bytes of one event. Larger ones end the stream with an error.
 const LARGEST_EVENT: usize = 16 * 1024 * 1024;
-/// The most bytes of streamed text that are kept for an estimate.
-const MOST_SAID: usize = 4 * 1024 * 1024;
 
 /// A streamed answer.
 pub struct Pipe {
@@ -257,11 +255,7 @@ fn note(events: &[StreamEvent], ledger: &mut Ledger) {
             StreamEvent::Text { text, .. }
             | StreamEvent::Thinking { text, .. }
             | StreamEvent::Refusal { text, .. }
-            | StreamEvent::ToolArguments { json: text, .. }
-                if ledger.said.len() < MOST_SAID =>
-            {
-                ledger.said.push_str(text);
-            }
+            | StreamEvent::ToolArguments { json: text, .. } => ledger.said.push(text),
             StreamEvent::Error(_) => ledger.cut = true,
             _ => {}
         }
