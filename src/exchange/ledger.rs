@@ -3,7 +3,7 @@
 use crate::config::Target;
 use crate::host::{Span, Time};
 use crate::tokens::Meter;
-use crate::usage::Usage;
+use crate::usage::{Known, Usage};
 use std::sync::Arc;
 
 /// One attempt, for the record.
@@ -46,4 +46,18 @@ pub struct Ledger {
     pub allowance: Option<u64>,
     /// Headers of the client's format that an attempt at another format took off.
     pub set_aside: Vec<(String, String)>,
+}
+
+impl Ledger {
+    /// Whether a stream said more than is reserved for. What is estimated is given the room that an estimate needs.
+    pub(super) fn is_spent(&self) -> bool {
+        let Some(allowance) = self.allowance else { return false };
+        // The cheap answer first: this is asked for each piece of a stream.
+        if self.said.bound().0 <= allowance {
+            return false;
+        }
+        let count = self.said.tokens();
+        let room = if count.known == Known::Exact { 0 } else { (allowance / 2).saturating_add(64) };
+        count.tokens.0 > allowance.saturating_add(room)
+    }
 }
