@@ -240,7 +240,7 @@ impl Plan {
             model: model.to_owned(),
             tokenizer: crate::tokens::tokenizer_for(found.spec.kind, model),
             context: crate::cost::context_window(found.spec.catalog_id, model),
-            max_output: crate::cost::max_output(model),
+            max_output: crate::cost::max_output(found.spec.catalog_id, model),
             price: crate::cost::catalog_price(found.spec.catalog_id, model),
             name,
         }))
