@@ -7,6 +7,7 @@
 
 mod admission;
 mod answer;
+mod askable;
 mod attempt;
 mod decide;
 mod decoding;
@@ -114,6 +115,8 @@ pub struct Exchange {
     google_token: Option<Secret>,
     /// Bytes of a body that was not waited for.
     passed: usize,
+    /// Bytes of a body that was waited for.
+    body_bytes: usize,
     /// The body for the first target, by its name, and what was dropped of it.
     prepared: Option<(String, outgoing::Sent)>,
     model_asked: Option<String>,
@@ -181,6 +184,7 @@ impl Exchange {
             hides_usage: false,
             google_token: None,
             passed: 0,
+            body_bytes: 0,
             prepared: None,
             model_asked: None,
             counted: None,
@@ -293,6 +297,7 @@ impl Exchange {
         if let Some(step) = self.body_grows(body.len()) {
             return step;
         }
+        self.body_bytes = body.len();
         if matches!(self.endpoint, Endpoint::Other { .. }) {
             return self.passing_body(body);
         }
@@ -463,52 +468,6 @@ impl Exchange {
             reply.headers.push(("accept-encoding".into(), "identity".into()));
         }
         step
-    }
-
-    /// Translates the request for its first target. One that cannot be asked this leaves the place to the next; where
-    /// none can, the first one's reason is the answer.
-    fn prepare(&mut self, decision: Decision) -> Result<Decision, ApiError> {
-        let rests = decision.targets.iter().any(|target| self.health(target).is_some());
-        match self.prepare_for(decision.clone(), true) {
-            // Whoever else is there cannot be asked this: rather one that rests than none.
-            Err(_) if rests => self.prepare_for(decision, false),
-            prepared => prepared,
-        }
-    }
-
-    fn prepare_for(&mut self, mut decision: Decision, let_rest: bool) -> Result<Decision, ApiError> {
-        let mut refused = None;
-        while let Some(target) = decision.targets.first().cloned() {
-            // One that rests is left out while another one is there that does not.
-            let fresh = || decision.targets.iter().any(|other| self.health(other).is_none());
-            let resting = self.health(&target).filter(|_| let_rest && fresh());
-            let error = match resting {
-                Some(why) => ApiError::new(503, why),
-                None => match self.written_for(&target) {
-                    Ok(written) => {
-                        self.prepared = written.map(|written| (target.name.clone(), written));
-                        return Ok(decision);
-                    }
-                    Err(error) => error,
-                },
-            };
-            let rest = decision.targets.get(1..).unwrap_or_default().to_vec();
-            let cluster = self.plan.cluster_of(&rest).filter(|_| !rest.is_empty()).map(str::to_owned);
-            decision.rejected.push(format!("{}: {}", target.name, error.message));
-            let first = refused.get_or_insert(error);
-            match cluster {
-                Some(cluster) => decision = Decision { targets: rest, cluster, ..decision },
-                None => return Err(first.clone()),
-            }
-        }
-        Ok(decision)
-    }
-
-    /// The body for a target, where it is translated.
-    fn written_for(&self, target: &Target) -> Result<Option<outgoing::Sent>, ApiError> {
-        let Some(provider) = self.plan.provider(target.provider) else { return Ok(None) };
-        let call = outgoing::call(self, target, provider)?;
-        outgoing::translate(self, target, provider, &call).transpose()
     }
 
     /// A provider that speaks the client's format counts best; for any other the gateway's own count is the answer.

@@ -37,6 +37,9 @@ pub struct Plan {
     pub providers: Vec<Provider>,
     /// Every distinct ordered list of targets that the file names.
     pub chains: Vec<Chain>,
+    /// The composite clusters by the providers that they try in their order: for every chain of several targets, and for
+    /// what can be left of one when others of its targets are left out. Chains of the same providers share one.
+    pub composites: BTreeMap<Vec<ProviderId>, String>,
     /// Aliases by name, in the order of the file.
     pub aliases: Vec<(String, ChainId)>,
     /// Routing.
@@ -217,9 +220,8 @@ impl Plan {
         if let [only] = targets {
             return self.provider(only.provider).map(|provider| provider.cluster.as_str());
         }
-        let names = |targets: &[Arc<Target>]| targets.iter().map(|target| target.name.clone()).collect::<Vec<_>>();
-        let wanted = names(targets);
-        self.chains.iter().find(|chain| names(&chain.targets) == wanted).map(|chain| chain.cluster.as_str())
+        let providers: Vec<ProviderId> = targets.iter().map(|target| target.provider).collect();
+        self.composites.get(&providers).map(String::as_str)
     }
 
     /// The alias of that name.

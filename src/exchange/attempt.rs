@@ -256,6 +256,14 @@ impl Attempt {
         let plain = encoding.read_whole(body, most);
         let readable = plain.is_ok();
         let body = plain.as_ref().ok().and_then(Option::as_deref).unwrap_or(body);
+        // The moment of the answer's headers: what it says counts from there.
+        let took = exchange.ledger.tried.get(self.number).and_then(|tried| tried.took).unwrap_or_default();
+        let now = Time(self.began.0.saturating_add(took.0));
+        if let Some(until) = cooldown::until_body(status, body, now)
+            && exchange.plan.names(&self.target)
+        {
+            cooldown::begin(&*exchange.world.shared, &self.target.name, until);
+        }
         let whole = match self.call.body {
             _ if plain.as_ref().is_err_and(|unread| !self.passes_unread(&exchange, unread, status)) => {
                 unread(&exchange, &self.target, plain.as_ref().err(), status)

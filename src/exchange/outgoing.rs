@@ -266,6 +266,14 @@ fn output_limit<'a>(format: Format, provider: &Provider, body: &[u8], limit: u64
     }
 }
 
+/// Whether a provider that can be asked this way can be asked this request, as far as is seen without writing it.
+pub(super) fn takes(exchange: &Exchange, provider: &Provider, call: &Call) -> Result<(), ApiError> {
+    match (call.body, &exchange.request) {
+        (Body::Chat(..), Some(request)) => refuse_rejected(request, provider),
+        _ => Ok(()),
+    }
+}
+
 /// Fails where the client asks for what the provider rejects and without which the answer would be another one.
 /// What only steers is left out with a note.
 fn refuse_rejected(request: &ChatRequest, provider: &Provider) -> Result<(), ApiError> {
