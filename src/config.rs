@@ -5,6 +5,7 @@
 
 mod conditions;
 mod plan;
+mod prices;
 mod providers;
 mod read;
 mod routing;
@@ -14,6 +15,8 @@ mod top;
 mod yaml;
 
 pub use plan::*;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use read::near;
 pub(crate) use targets::AUTO;
 
 use crate::host::Env;
