@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod envoy;
 mod explain;
+mod key;
 pub mod mock;
 mod print;
 pub mod render;
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Render(args) => render_to(&args),
         Command::Up(args) => up::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Key(args) => key::run(&args),
         Command::Mock(args) => mock::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
