@@ -6,6 +6,7 @@ mod check;
 mod completions;
 mod envoy;
 mod explain;
+mod key;
 pub mod mock;
 mod prices;
 mod print;
@@ -57,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Up(args) => up::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Prices(args) => prices::run(&args),
+        Command::Key(args) => key::run(&args),
         Command::Mock(args) => mock::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
