@@ -354,7 +354,10 @@ impl Exchange {
         self.counted = Some(count);
         self.counted_for = decision.targets.first().cloned();
         if self.endpoint == Endpoint::CountTokens {
-            return self.count_tokens(decision, count);
+            return match self.allowed(decision) {
+                Ok(decision) => self.count_tokens(decision, count),
+                Err(step) => step,
+            };
         }
         self.send(decision)
     }
