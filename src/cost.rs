@@ -1,13 +1,21 @@
 //! Money: prices and what an exchange cost, in integer picodollars. No float ever holds money.
 
 mod catalog;
+mod list;
+mod most;
 
-pub use catalog::{catalog_as_of, catalog_knows, catalog_price, context_window};
+pub use catalog::{
+    catalog_as_of, catalog_knows, catalog_models, catalog_price, catalog_providers, catalog_source, context_window,
+    is_day, max_output,
+};
+pub use list::{ListedRate, PriceList};
+pub use most::{Most, most_at};
 
 use crate::host::Time;
 use crate::usage::{Tokens, Usage};
 use serde::Deserialize;
 use serde::de::value::StrDeserializer;
+use std::borrow::Cow;
 use std::fmt;
 
 /// An amount of US dollars, in picodollars (10⁻¹² USD).
@@ -92,18 +100,22 @@ fn rate_of(rates: &Rates, kind: Kind) -> Option<&Rate> {
 }
 
 /// When rates hold, in UTC. The texts compare in order of time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Validity {
     /// The first day, `2026-10-12`.
-    from: Option<&'static str>,
+    from: Option<Cow<'static, str>>,
+    /// The first day after it.
+    until: Option<Cow<'static, str>>,
     /// The part of each day, `(00:30:00, 16:30:00)`, the end excluded; it may go past midnight.
-    hours: Option<(&'static str, &'static str)>,
+    hours: Option<(Cow<'static, str>, Cow<'static, str>)>,
 }
 
 impl Validity {
     fn holds(&self, date: &str, clock: &str) -> bool {
-        let day = self.from.is_none_or(|from| from <= date);
-        let hour = self.hours.is_none_or(|(start, end)| {
+        let begun = self.from.as_deref().is_none_or(|from| from <= date);
+        let day = begun && self.until.as_deref().is_none_or(|until| date < until);
+        let hour = self.hours.as_ref().is_none_or(|(start, end)| {
+            let (start, end) = (start.as_ref(), end.as_ref());
             if end < start { clock >= start || clock < end } else { clock >= start && clock < end }
         });
         day && hour
@@ -117,7 +129,7 @@ pub struct Price {
     /// Standard rates; of those that hold, the last.
     periods: Vec<(Validity, Rates)>,
     /// What a service tier changes; of those that hold, the first that names a kind.
-    services: Vec<(&'static str, Validity, Rates)>,
+    services: Vec<(Cow<'static, str>, Validity, Rates)>,
 }
 
 impl Price {
@@ -137,7 +149,7 @@ impl Price {
         let special = self
             .services
             .iter()
-            .filter(|(tier, validity, _)| Some(*tier) == when.service && validity.holds(when.date, when.clock))
+            .filter(|(tier, validity, _)| Some(tier.as_ref()) == when.service && validity.holds(when.date, when.clock))
             .find_map(|(_, _, rates)| rate_of(rates, kind));
         let standard = || {
             let period = self.periods.iter().rev().find(|(validity, _)| validity.holds(when.date, when.clock));
@@ -234,40 +246,6 @@ fn cost_on(price: &Price, usage: &Usage, date: &str, clock: &str) -> Option<Usd>
     bill(reasoning, rate(Kind::Reasoning).unwrap_or(output_rate));
     bill(audio, rate(Kind::AudioOutput).unwrap_or(output_rate));
     Some(Usd(sum))
-}
-
-/// What a request may use at most.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Most {
-    /// Prompt tokens.
-    pub input: Tokens,
-    /// Completion tokens, reasoning included, of all choices together.
-    pub output: Tokens,
-    /// Whether it may write to the provider's cache.
-    pub cache_write: bool,
-    /// Whether it may write there for one hour.
-    pub cache_write_1h: bool,
-    /// Whether its prompt holds audio.
-    pub audio_input: bool,
-    /// Whether its prompt holds images.
-    pub image_input: bool,
-    /// Whether it may be answered with audio.
-    pub audio_output: bool,
-    /// The service tier that it asks for, in the provider's words; `auto` leaves the choice to the provider.
-    pub service_tier: Option<String>,
-}
-
-/// The most that a request can cost at the time `now`: never less than [`cost_at`] of any usage within `most`. `None`
-/// where the price is silent of something that may be billed.
-pub fn most_at(price: &Price, most: &Most, now: Time) -> Option<Usd> {
-    let usage = Usage { input: Some(most.input), output: Some(most.output), ..Usage::default() };
-    cost_at(price, &usage, now)
-}
-
-/// How many tokens a model answers with at most, where its vendor documents it.
-pub fn max_output(model: &str) -> Option<u64> {
-    let _ = model;
-    None
 }
 
 #[cfg(test)]

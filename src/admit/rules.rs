@@ -70,10 +70,7 @@ impl Scope {
             Self::Session => known(&caller.session),
             Self::Provider => provider.to_owned(),
             Self::Model => target.name.clone(),
-            Self::Header(name) => {
-                let value = headers.get(name).unwrap_or_default().trim();
-                value.get(..value.floor_char_boundary(super::LONGEST_VALUE)).unwrap_or_default().to_owned()
-            }
+            Self::Header(name) => super::bounded(headers.get(name).unwrap_or_default()),
         }
     }
 }
@@ -87,6 +84,17 @@ pub enum Period {
     Day,
     /// From the first of a month on.
     Month,
+}
+
+impl Period {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
 }
 
 /// The clock that a budget's days begin by.
@@ -192,6 +200,13 @@ pub struct Limit {
     pub concurrent: Option<u64>,
     /// The consumer that alone it is for.
     pub of: Option<usize>,
+}
+
+impl Limit {
+    /// The name of the account of one of its numbers (`requests`, `tokens`, `concurrent`) and values.
+    pub fn account(&self, number: &str, value: &str) -> String {
+        format!("l {:?} {number} {}={value}", self.name, self.per.word())
+    }
 }
 
 #[cfg(test)]

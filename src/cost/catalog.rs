@@ -20,6 +20,7 @@ const KIN: &[(&str, &str)] = &[("zhipuai", "zai")];
 
 #[derive(Deserialize)]
 struct Catalog<'a> {
+    source: &'a str,
     as_of: &'a str,
     #[serde(borrow)]
     providers: BTreeMap<&'a str, &'a RawValue>,
@@ -36,9 +37,11 @@ struct Provider<'a> {
 
 #[derive(Deserialize)]
 struct Model<'a> {
+    id: &'a str,
     #[serde(borrow, rename = "match")]
     rule: Rule<'a>,
     context: Option<u64>,
+    max_output: Option<u64>,
     #[serde(borrow)]
     prices: Vec<Period<'a>>,
     #[serde(borrow, default)]
@@ -226,23 +229,56 @@ fn date_of(digits: &str) -> Option<String> {
 /// The catalog's price of a model. `None`: the catalog does not have it, or prices it by something other than tokens.
 pub fn catalog_price(catalog_id: Option<&str>, model: &str) -> Option<Price> {
     let Found { model, own } = find(catalog_id?, model)?;
-    let periods: Vec<_> = model
-        .prices
-        .iter()
-        .map(|period| (Validity { from: period.from, hours: period.hours }, period.rates.0.clone()))
-        .collect();
+    let periods: Vec<_> =
+        model.prices.iter().map(|period| (validity(period.from, period.hours), period.rates.0.clone())).collect();
     let by_token = periods.iter().any(|(_, rates)| super::rate_of(rates, Kind::Input).is_some());
     let services = if own { model.services.as_slice() } else { &[] };
     let services = services
         .iter()
-        .map(|service| (service.tier, Validity { from: service.from, hours: service.hours }, service.rates.0.clone()))
+        .map(|service| (service.tier.into(), validity(service.from, service.hours), service.rates.0.clone()))
         .collect();
     by_token.then_some(Price { periods, services })
+}
+
+fn validity(from: Option<&'static str>, hours: Option<(&'static str, &'static str)>) -> Validity {
+    let hours = hours.map(|(start, end)| (start.into(), end.into()));
+    Validity { from: from.map(Into::into), until: None, hours }
+}
+
+/// The ids of the catalog's providers.
+pub fn catalog_providers() -> Vec<&'static str> {
+    catalog().map(|catalog| catalog.providers.keys().copied().collect()).unwrap_or_default()
+}
+
+/// The ids of a provider's own models, those of other lists that it sells left out, and whether each has a price.
+pub fn catalog_models(catalog_id: &str) -> Vec<(&'static str, bool)> {
+    let models = provider(catalog_id).map(|provider| provider.models.as_slice()).unwrap_or_default();
+    let priced =
+        |model: &Model<'_>| model.prices.iter().any(|period| super::rate_of(&period.rates.0, Kind::Input).is_some());
+    models.iter().map(|model| (model.id, priced(model))).collect()
+}
+
+/// Where the catalog's prices are from.
+pub fn catalog_source() -> &'static str {
+    catalog().map_or("", |catalog| catalog.source)
+}
+
+/// Whether a text is a day of this century: `2026-11-21`.
+pub fn is_day(text: &str) -> bool {
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    digits.len() == 8 && date_of(&digits).is_some_and(|written| written == text)
 }
 
 /// How many tokens fit into a model, as the catalog knows it.
 pub fn context_window(catalog_id: Option<&str>, model: &str) -> Option<u64> {
     let of = |id| find(id, model)?.model.context;
+    of(catalog_id?).or_else(|| of(kin(catalog_id?)?))
+}
+
+/// How many tokens a model answers with at most at that provider, where its vendor says so. `None`: unknown, or as much
+/// as fits into its context.
+pub fn max_output(catalog_id: Option<&str>, model: &str) -> Option<u64> {
+    let of = |id| find(id, model)?.model.max_output;
     of(catalog_id?).or_else(|| of(kin(catalog_id?)?))
 }
 
@@ -318,6 +354,68 @@ mod tests {
         ] {
             assert_eq!(dates_written_out(name).as_deref(), want, "{name}");
         }
+    }
+
+    #[test]
+    fn models_answer_with_as_much_as_their_vendors_say() {
+        for (id, name, want) in [
+            ("openai", "gpt-4o", Some(16_384)),
+            ("openai", "gpt-4o-2024-05-13", Some(4_096)),
+            ("openai", "gpt-4o-mini-2024-07-18", Some(16_384)),
+            ("openai", "gpt-3.5-turbo", Some(4_096)),
+            ("openai", "gpt-4.1", Some(32_768)),
+            ("openai", "gpt-5-mini", Some(128_000)),
+            ("openai", "o4-mini", Some(100_000)),
+            ("azure", "gpt-4o", Some(16_384)),
+            ("anthropic", "claude-3-haiku-20240307", Some(4_096)),
+            ("anthropic", "claude-opus-4-1-20250805", Some(32_000)),
+            ("anthropic", "claude-sonnet-4-5-20250929", Some(64_000)),
+            ("anthropic", "claude-opus-4-8", Some(128_000)),
+            ("aws", "us.anthropic.claude-3-5-sonnet-20241022-v2:0", Some(8_192)),
+            ("aws", "amazon.nova-lite-v1:0", Some(10_000)),
+            ("google", "gemini-2.0-flash", Some(8_192)),
+            ("google", "gemini-2.5-pro", Some(65_536)),
+            ("groq", "llama-3.3-70b-versatile", Some(32_768)),
+            ("deepseek", "deepseek-chat", Some(8_192)),
+            ("zhipuai", "glm-4.7", Some(131_072)),
+            // As much as fits.
+            ("x-ai", "grok-4", None),
+            ("openai", "gpt-4-32k", None),
+            ("openai", "text-embedding-3-small", None),
+            ("openai", "no-such-model", None),
+        ] {
+            assert_eq!(max_output(Some(id), name), want, "{id} {name}");
+        }
+        assert_eq!(max_output(None, "gpt-4o"), None);
+    }
+
+    #[test]
+    fn days_are_told_from_other_texts() {
+        for (text, want) in [
+            ("2026-11-21", true),
+            ("2028-02-29", true),
+            ("2026-02-29", false),
+            ("1999-12-31", false),
+            ("20261121", false),
+            ("2026-1121", false),
+            ("2026-11-2é", false),
+            ("", false),
+        ] {
+            assert_eq!(is_day(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn no_model_answers_with_more_than_fits() {
+        let mut said = 0;
+        for id in catalog().unwrap().providers.keys() {
+            for model in &provider(id).unwrap().models {
+                let (Some(most), context) = (model.max_output, model.context) else { continue };
+                assert!(most > 0 && context.is_none_or(|context| most < context), "{id}: {most} of {context:?}");
+                said += 1;
+            }
+        }
+        assert!(said > 300, "{said}");
     }
 
     #[test]
