@@ -8,6 +8,7 @@ mod conditions;
 mod consumers;
 mod limits;
 mod plan;
+mod prices;
 mod providers;
 mod read;
 mod routing;
@@ -20,6 +21,8 @@ mod yaml;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use consumers::{CONSUMER_NAME, EXPIRES, is_consumer_name, is_dimension};
 pub use plan::*;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use read::near;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use scalars::time;
 pub(crate) use targets::AUTO;
