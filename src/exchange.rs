@@ -274,12 +274,7 @@ impl Exchange {
 
     /// The answer to a caller who is not let in (<https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2>).
     fn not_let_in(&mut self, denied: &Denied) -> Step {
-        let message = match denied {
-            Denied::Anonymous => "no API key: send one as `authorization: Bearer KEY` or `x-api-key: KEY`".to_owned(),
-            Denied::Unknown => "this API key is not known here: check it, or ask for a new one".to_owned(),
-            Denied::Expired(since) => format!("this API key expired on {since}: ask for a new one"),
-        };
-        let mut step = self.error(&ApiError::new(401, message).with_code("invalid_api_key"));
+        let mut step = self.error(&ApiError::new(401, denied.to_string()).with_code("invalid_api_key"));
         if let Step::Reply(reply) = &mut step {
             reply.headers.push(("www-authenticate".into(), "Bearer".into()));
         }

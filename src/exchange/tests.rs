@@ -2,6 +2,7 @@
 
 mod admission;
 mod chains;
+mod consumers;
 mod cooldown;
 // The encoders are native only.
 #[cfg(not(target_family = "wasm"))]
