@@ -1,6 +1,7 @@
 //! The path, driven without a host: what each step asks for, and what stands in the record.
 
 mod admission;
+mod billed;
 mod chains;
 mod consumers;
 mod cooldown;
