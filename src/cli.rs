@@ -10,6 +10,7 @@ pub mod mock;
 mod print;
 pub mod render;
 mod up;
+mod usage;
 
 use crate::config::{self, Plan};
 use args::{Command, Conduit};
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Up(args) => up::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Mock(args) => mock::run(&args),
+        Command::Usage(args) => usage::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match result {
