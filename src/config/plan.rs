@@ -1,7 +1,7 @@
 //! The compiled configuration: what the request path reads.
 
-use crate::admit::Consumers;
-use crate::admit::rules::{Budget, Limit};
+use crate::admit::rules::{Budget, Limit, Scope};
+use crate::admit::{Consumers, Identity};
 use crate::cost::Price;
 use crate::host::Secret;
 use crate::providers::{Auth, Jwt, Settings, Spec};
@@ -186,6 +186,14 @@ impl Plan {
         self.max_body.saturating_mul(2).saturating_add(HEADROOM).min(u64::from(u32::MAX))
     }
 
+    /// Whether anything depends on who is at the other end of a client's connection.
+    pub fn looks_at_peers(&self) -> bool {
+        let named = |identity: &Identity| matches!(identity, Identity::Principal(_));
+        self.consumers.list.iter().flat_map(|consumer| &consumer.identities).any(named)
+            || self.budgets.iter().any(|budget| budget.per == Scope::Ip)
+            || self.limits.iter().any(|limit| limit.per == Scope::Ip)
+    }
+
     /// The provider at `id`.
     pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
         self.providers.get(id.0)
@@ -234,7 +242,7 @@ impl Plan {
             model: model.to_owned(),
             tokenizer: crate::tokens::tokenizer_for(found.spec.kind, model),
             context: crate::cost::context_window(found.spec.catalog_id, model),
-            max_output: crate::cost::max_output(model),
+            max_output: crate::cost::max_output(found.spec.catalog_id, model),
             price: crate::cost::catalog_price(found.spec.catalog_id, model),
             name,
         }))

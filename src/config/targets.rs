@@ -31,12 +31,13 @@ pub(super) fn read_models(models: &Cursor<'_>, names: &[String], plan: &mut Plan
             }
             Some(_) => {}
         }
-        let fields = entry.value.fields(&["tokenizer", "context", "price"]);
+        let fields = entry.value.fields(&["tokenizer", "context", "max_output", "price"]);
         let tokenizer = fields.get("tokenizer").and_then(|cursor| {
             let words: Vec<(&str, &str)> = TOKENIZER_NAMES.iter().map(|name| (*name, *name)).collect();
             cursor.word(&words).and_then(tokenizer_named)
         });
         let context = fields.get("context").and_then(|cursor| cursor.whole(1..=1_000_000_000_u64));
+        let max_output = fields.get("max_output").and_then(|cursor| cursor.whole(1..=1_000_000_000_u64));
         let price = fields.get("price").and_then(|cursor| read_price(&cursor));
         let known = entry.name.split_once('/').and_then(|(provider, model)| {
             let (id, _) = plan.provider_named(provider)?;
@@ -46,6 +47,7 @@ pub(super) fn read_models(models: &Cursor<'_>, names: &[String], plan: &mut Plan
             let mut target = Target::clone(&known);
             target.tokenizer = tokenizer.unwrap_or(target.tokenizer);
             target.context = context.or(target.context);
+            target.max_output = max_output.or(target.max_output);
             target.price = price.or(target.price);
             plan.models.insert(target.name.clone(), Arc::new(target));
         }

@@ -279,6 +279,11 @@ fn what_models_leaves_out_the_catalog_says() {
     assert_eq!(target.price, crate::cost::catalog_price(Some("openai"), "gpt-4o"));
     assert!(target.price.is_some());
     assert_eq!(target.tokenizer, crate::tokens::tokenizer_for("openai", "gpt-4o"));
+    assert_eq!(target.max_output, Some(16_384));
+    let plan = self::plan(&with("models: {openai/gpt-4o: {max_output: 8192}, openai/x: {max_output: 5}}"));
+    for (model, want) in [("gpt-4o", Some(8_192)), ("x", Some(5)), ("gpt-4.1", Some(32_768)), ("y", None)] {
+        assert_eq!(plan.target(ProviderId(0), model).unwrap().max_output, want, "{model}");
+    }
 }
 
 #[test]
