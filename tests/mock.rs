@@ -14,6 +14,8 @@
 mod azure;
 #[path = "mock/bedrock.rs"]
 mod bedrock;
+#[path = "mock/bill.rs"]
+mod bill;
 #[path = "mock/client.rs"]
 mod client;
 #[path = "mock/coding.rs"]

@@ -79,7 +79,7 @@ Examples:
   curl localhost:8000/v1/chat/completions -H 'authorization: Bearer x' \\
     -d '{\"model\":\"gpt-4o\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}'
   curl localhost:8000/mock/requests     what was received (credentials as hashes); DELETE empties it
-  curl localhost:8000/mock/bill         requests and tokens by model
+  curl localhost:8000/mock/bill         requests and tokens by model; `untold` is what no client was told of
 
 It serves, below any base path:
   OpenAI     /v1/chat/completions /responses /completions /embeddings /models /images/generations
@@ -101,6 +101,7 @@ Faults, as a header (x-mock-status: 503) or in the model's name (gpt-4o+status=5
   cut=N            close after N bytes of body     hangup         close without an answer
   garbage          bytes that are not the format   end-early      end a stream without its end
   error-in-stream  an error inside a stream        no-usage       report no usage
+  usage            report usage in an error too    cut-end        close before a stream's last event
   text=WORDS       say this                        tokens=N       say N words
   cached=N         N prompt tokens were cached     cache-write=N  N were written to the cache
   safety           withhold the answer             prompt-block   refuse the prompt

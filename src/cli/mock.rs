@@ -15,6 +15,7 @@ mod gemini;
 mod json;
 mod ledger;
 mod media;
+mod meter;
 mod openai;
 mod refusal;
 mod reply;

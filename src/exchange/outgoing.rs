@@ -247,14 +247,6 @@ fn edited(
     Ok((splice::edit(body, &edits).map_err(|_| no_object())?, dropped))
 }
 
-/// Whether a provider that can be asked this way can be asked this request, as far as is seen without writing it.
-pub(super) fn takes(exchange: &Exchange, provider: &Provider, call: &Call) -> Result<(), ApiError> {
-    match (call.body, &exchange.request) {
-        (Body::Chat(..), Some(request)) => refuse_rejected(request, provider),
-        _ => Ok(()),
-    }
-}
-
 /// Sets the limit of the answer's length, where the client's format has it.
 fn output_limit<'a>(format: Format, provider: &Provider, body: &[u8], limit: u64) -> Vec<Edit<'a>> {
     let limit = limit.to_string();
@@ -271,6 +263,14 @@ fn output_limit<'a>(format: Format, provider: &Provider, body: &[u8], limit: u64
             let old = said.contains_key("max_tokens") && renamed.is_none();
             vec![Edit::Set(if old { "max_tokens" } else { usual }, limit)]
         }
+    }
+}
+
+/// Whether a provider that can be asked this way can be asked this request, as far as is seen without writing it.
+pub(super) fn takes(exchange: &Exchange, provider: &Provider, call: &Call) -> Result<(), ApiError> {
+    match (call.body, &exchange.request) {
+        (Body::Chat(..), Some(request)) => refuse_rejected(request, provider),
+        _ => Ok(()),
     }
 }
 

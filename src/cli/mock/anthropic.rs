@@ -80,7 +80,9 @@ pub(super) fn claude(body: &Value, asked: &Asked<'_>) -> Result<Claude, Refusal>
     let tokenizer = tokenizer_for("anthropic", model);
     let mut said = reply(&read(body), faults, tokenizer, prompt_tokens(tokenizer, body));
     settle(model, &prompt(tokenizer, body), faults, moment, &mut said.usage);
-    let writer = Writer { said: &said, faults, model, moment, long: long_cache(body) };
+    let long = long_cache(body);
+    said.usage.written_1h = if long { said.usage.written } else { 0 };
+    let writer = Writer { said: &said, faults, model, moment, long };
     let (events, end) = writer.stream();
     let streams = body.get("stream").and_then(Value::as_bool).unwrap_or(false);
     Ok(Claude { whole: writer.whole(), events, end, used: said.usage, streams })

@@ -1,5 +1,6 @@
 //! A response body in timed pieces that can break off.
 
+use super::meter::Meter;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::collections::VecDeque;
@@ -25,6 +26,19 @@ struct Piece {
     after: Duration,
     /// `None`: the connection breaks here.
     bytes: Option<Bytes>,
+    /// What was to be said, before it was compressed.
+    plain: Bytes,
+}
+
+impl Piece {
+    fn new(after: Duration, bytes: Bytes) -> Self {
+        Self { after, plain: bytes.clone(), bytes: Some(bytes) }
+    }
+
+    /// Where the connection breaks. What came before has time to leave the machine.
+    fn tear() -> Self {
+        Self { after: Duration::from_millis(20), bytes: None, plain: Bytes::new() }
+    }
 }
 
 /// The body.
@@ -33,6 +47,7 @@ pub(super) struct Pieces {
     nap: Option<Pin<Box<Sleep>>>,
     /// The length to declare; `None`: chunked.
     length: Option<u64>,
+    meter: Option<Meter>,
 }
 
 impl Pieces {
@@ -40,17 +55,30 @@ impl Pieces {
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let length = u64::try_from(bytes.len()).ok();
-        Self { queue: VecDeque::from([Piece { after: Duration::ZERO, bytes: Some(bytes) }]), nap: None, length }
+        Self { queue: VecDeque::from([Piece::new(Duration::ZERO, bytes)]), nap: None, length, meter: None }
     }
 
     /// Chunked, with a wait before each piece.
     pub fn drip(pieces: impl IntoIterator<Item = Bytes>, wait_ms: u64) -> Self {
         let after = Duration::from_millis(wait_ms);
         Self {
-            queue: pieces.into_iter().map(|bytes| Piece { after, bytes: Some(bytes) }).collect(),
+            queue: pieces.into_iter().map(|bytes| Piece::new(after, bytes)).collect(),
             nap: None,
             length: None,
+            meter: None,
         }
+    }
+
+    /// Billed when it is over.
+    pub fn metered(mut self, meter: Meter) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
+    /// Breaks off after its last piece.
+    pub fn torn(mut self) -> Self {
+        self.queue.push_back(Piece::tear());
+        self
     }
 
     /// Each piece made into another; a declared length follows.
@@ -64,7 +92,7 @@ impl Pieces {
 
     /// One more piece, right after the last.
     pub fn push(&mut self, bytes: Bytes) {
-        self.queue.push_back(Piece { after: Duration::ZERO, bytes: Some(bytes) });
+        self.queue.push_back(Piece { after: Duration::ZERO, bytes: Some(bytes), plain: Bytes::new() });
         self.measure();
     }
 
@@ -75,7 +103,7 @@ impl Pieces {
         }
     }
 
-    /// Breaks off after `limit` bytes. What came before has time to leave the machine.
+    /// Breaks off after `limit` bytes.
     pub fn cut(mut self, limit: usize) -> Self {
         let mut left = limit;
         let mut kept = VecDeque::new();
@@ -84,13 +112,14 @@ impl Pieces {
             let take = bytes.len().min(left);
             left = left.saturating_sub(take);
             if take > 0 {
-                kept.push_back(Piece { after: piece.after, bytes: Some(bytes.slice(..take)) });
+                let plain = if take == bytes.len() { piece.plain } else { Bytes::new() };
+                kept.push_back(Piece { after: piece.after, bytes: Some(bytes.slice(..take)), plain });
             }
             if left == 0 {
                 break;
             }
         }
-        kept.push_back(Piece { after: Duration::from_millis(20), bytes: None });
+        kept.push_back(Piece::tear());
         self.queue = kept;
         self
     }
@@ -114,8 +143,15 @@ impl Body for Pieces {
                 self.nap = Some(Box::pin(sleep(after)));
                 continue;
             }
-            let bytes = self.queue.pop_front().and_then(|piece| piece.bytes);
-            return Poll::Ready(Some(bytes.map(Frame::data).ok_or(Cut)));
+            let piece = self.queue.pop_front();
+            let last = self.queue.is_empty();
+            if let (Some(meter), Some(piece)) = (self.meter.as_mut(), piece.as_ref().filter(|p| p.bytes.is_some())) {
+                meter.sent(&piece.plain);
+                if last {
+                    meter.finish();
+                }
+            }
+            return Poll::Ready(Some(piece.and_then(|piece| piece.bytes).map(Frame::data).ok_or(Cut)));
         }
     }
 

@@ -22,6 +22,10 @@ pub(super) struct Faults {
     pub garbage: bool,
     /// Report no usage.
     pub no_usage: bool,
+    /// Report usage in an error too: what failed had used tokens.
+    pub usage: bool,
+    /// Close a stream right before its last event.
+    pub cut_end: bool,
     /// End a stream cleanly without its terminal events.
     pub end_early: bool,
     /// An error event inside a stream.
@@ -70,6 +74,8 @@ impl Faults {
             "hangup" => self.hangup = on,
             "garbage" => self.garbage = on,
             "no-usage" => self.no_usage = on,
+            "usage" => self.usage = on,
+            "cut-end" => self.cut_end = on,
             "end-early" => self.end_early = on,
             "error-in-stream" => self.error_in_stream = on,
             "text" => self.text = Some(value.to_owned()),

@@ -1,5 +1,7 @@
 //! What the mock received and what it would have billed.
 
+use super::json::put;
+use super::meter::Bill;
 use super::reply::Used;
 use bytes::Bytes;
 use hyper::HeaderMap;
@@ -26,13 +28,67 @@ struct Total {
     used: Used,
 }
 
+impl Total {
+    fn add(&mut self, used: Used) {
+        self.requests = self.requests.saturating_add(1);
+        let into = &mut self.used;
+        for (sum, more) in [
+            (&mut into.prompt, used.prompt),
+            (&mut into.cached, used.cached),
+            (&mut into.written, used.written),
+            (&mut into.written_1h, used.written_1h),
+            (&mut into.completion, used.completion),
+            (&mut into.reasoning, used.reasoning),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+
+    fn show(&self) -> Value {
+        json!({
+            "requests": self.requests,
+            "prompt_tokens": self.used.prompt,
+            "cached_tokens": self.used.cached,
+            "cache_write_tokens": self.used.written,
+            "cache_write_1h_tokens": self.used.written_1h,
+            "completion_tokens": self.used.completion,
+            "reasoning_tokens": self.used.reasoning,
+        })
+    }
+}
+
+/// What a model was billed for.
+#[derive(Default)]
+struct Account {
+    all: Total,
+    /// Of it, what no client was told: the answer was cut, hung up on or silent of its usage.
+    untold: Total,
+    /// Of it, what was billed at other service tiers than the usual one, without what no client was told.
+    tiers: BTreeMap<String, Total>,
+}
+
+impl Account {
+    fn show(&self) -> Value {
+        let mut shown = self.all.show();
+        if self.untold.requests > 0 {
+            put(&mut shown, "untold", self.untold.show());
+        }
+        if !self.tiers.is_empty() {
+            let tiers: Map<String, Value> =
+                self.tiers.iter().map(|(tier, total)| (tier.clone(), total.show())).collect();
+            put(&mut shown, "tiers", Value::Object(tiers));
+        }
+        shown
+    }
+}
+
 /// Requests and totals since the start or the last reset.
 #[derive(Default)]
 pub(super) struct Ledger {
     seen: VecDeque<Seen>,
     bytes: usize,
     requests: u64,
-    bill: BTreeMap<String, Total>,
+    bill: BTreeMap<String, Account>,
     uses: BTreeMap<String, u64>,
     /// Hashes of the beginnings of prompts that are cached.
     prefixes: BTreeSet<[u8; 32]>,
@@ -57,16 +113,17 @@ impl Ledger {
         }
     }
 
-    /// Bills an answer.
-    pub fn bill(&mut self, model: &str, used: Used) {
+    /// Bills an answer; `told` is whether its usage was reported to whom it was sent.
+    pub fn bill(&mut self, bill: &Bill, told: bool) {
+        let model = bill.model.as_str();
         let name = if self.bill.contains_key(model) || self.bill.len() < MOST_MODELS { model } else { "(other)" };
-        let total = self.bill.entry(name.to_owned()).or_default();
-        total.requests = total.requests.saturating_add(1);
-        total.used.prompt = total.used.prompt.saturating_add(used.prompt);
-        total.used.cached = total.used.cached.saturating_add(used.cached);
-        total.used.written = total.used.written.saturating_add(used.written);
-        total.used.completion = total.used.completion.saturating_add(used.completion);
-        total.used.reasoning = total.used.reasoning.saturating_add(used.reasoning);
+        let account = self.bill.entry(name.to_owned()).or_default();
+        account.all.add(bill.used);
+        match &bill.tier {
+            _ if !told => account.untold.add(bill.used),
+            Some(tier) => account.tiers.entry(tier.clone()).or_default().add(bill.used),
+            None => {}
+        }
     }
 
     /// How often `key` was used before now; counts this use.
@@ -122,18 +179,10 @@ impl Ledger {
     }
 
     pub fn totals(&self) -> Value {
-        let show = |total: &Total| {
-            json!({
-                "requests": total.requests,
-                "prompt_tokens": total.used.prompt,
-                "cached_tokens": total.used.cached,
-                "cache_write_tokens": total.used.written,
-                "completion_tokens": total.used.completion,
-                "reasoning_tokens": total.used.reasoning,
-            })
-        };
-        let models: Map<String, Value> = self.bill.iter().map(|(model, total)| (model.clone(), show(total))).collect();
-        let sum = |pick: fn(&Used) -> u64| self.bill.values().fold(0_u64, |sum, t| sum.saturating_add(pick(&t.used)));
+        let models: Map<String, Value> =
+            self.bill.iter().map(|(model, account)| (model.clone(), account.show())).collect();
+        let sum =
+            |pick: fn(&Used) -> u64| self.bill.values().fold(0_u64, |sum, t| sum.saturating_add(pick(&t.all.used)));
         json!({
             "requests": self.requests,
             "prompt_tokens": sum(|used| used.prompt),

@@ -35,7 +35,12 @@ pub(super) fn chat(asked: &Asked<'_>) -> Result<Answered, Refusal> {
     } else {
         Outcome::Whole(writer.whole())
     };
-    Ok(Answered::billed(outcome, model, used))
+    Ok(Answered::billed(outcome, model, used).at(tier(body)))
+}
+
+/// The service tier that a request is billed at, where it is not the usual one.
+pub(super) fn tier(body: &Value) -> Option<&str> {
+    body.get("service_tier").and_then(Value::as_str).filter(|tier| matches!(*tier, "flex" | "priority"))
 }
 
 /// Azure refuses a prompt that its filter stops.
@@ -230,7 +235,7 @@ impl Writer<'_> {
             "object": object,
             "created": self.moment.created,
             "model": self.model,
-            "service_tier": "default",
+            "service_tier": tier(self.body).unwrap_or("default"),
             "system_fingerprint": "fp_mock",
         })
     }

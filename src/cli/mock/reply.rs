@@ -81,6 +81,8 @@ pub(super) struct Used {
     pub cached: u64,
     /// Of them, written to the cache.
     pub written: u64,
+    /// Of those, kept there for an hour.
+    pub written_1h: u64,
     /// All completion tokens.
     pub completion: u64,
     /// Of them, reasoning.
@@ -135,6 +137,7 @@ pub(super) fn reply(ask: &Ask, faults: &Faults, tokenizer: Tokenizer, prompt: u6
         prompt,
         cached,
         written: faults.written.unwrap_or(0).min(prompt.saturating_sub(cached)),
+        written_1h: 0,
         completion: spoken.saturating_add(reasoning).max(1),
         reasoning,
     };

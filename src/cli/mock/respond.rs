@@ -2,6 +2,8 @@
 
 use super::body::Pieces;
 use super::faults::Faults;
+use super::json::put;
+use super::meter::{Bill, Extent};
 use super::refusal::{Refusal, Vendor};
 use super::reply::Used;
 use super::script::{Answer, Scripted};
@@ -18,7 +20,7 @@ pub(super) const SSE: &str = "text/event-stream; charset=utf-8";
 /// An answer and what it used at which model.
 pub(super) struct Answered {
     pub outcome: Outcome,
-    pub bill: Option<(String, Used)>,
+    pub bill: Option<Bill>,
     pub headers: Vec<(&'static str, String)>,
 }
 
@@ -30,7 +32,15 @@ impl Answered {
 
     /// An answer of a model.
     pub fn billed(outcome: Outcome, model: &str, used: Used) -> Self {
-        Self { outcome, bill: Some((model.to_owned(), used)), headers: Vec::new() }
+        Self { outcome, bill: Some(Bill { model: model.to_owned(), used, tier: None }), headers: Vec::new() }
+    }
+
+    /// …at a service tier.
+    pub fn at(mut self, tier: Option<&str>) -> Self {
+        if let Some(bill) = &mut self.bill {
+            bill.tier = tier.map(str::to_owned);
+        }
+        self
     }
 
     pub fn with(mut self, name: &'static str, value: impl ToString) -> Self {
@@ -72,8 +82,12 @@ pub(super) fn before_error(events: usize) -> usize {
 }
 
 pub(super) fn refused(refusal: &Refusal, vendor: Vendor, moment: &Moment) -> Response<Pieces> {
-    let body = refusal.body(vendor, &moment.request_id()).to_string();
-    let mut response = respond(refusal.status, JSON, Pieces::whole(body));
+    refused_with(refusal, refusal.body(vendor, &moment.request_id()), vendor, moment)
+}
+
+/// A refusal with this body.
+pub(super) fn refused_with(refusal: &Refusal, body: Value, vendor: Vendor, moment: &Moment) -> Response<Pieces> {
+    let mut response = respond(refusal.status, JSON, Pieces::whole(body.to_string()));
     for (name, value) in refusal.headers(vendor) {
         set_header(response.headers_mut(), HeaderName::from_static(name), Some(&value));
     }
@@ -128,10 +142,13 @@ pub(super) fn write(outcome: Outcome, faults: &Faults) -> Response<Pieces> {
     match outcome {
         Outcome::Whole(json) => respond(200, JSON, whole(body(json.to_string().into()), faults)),
         Outcome::Raw(content_type, bytes) => respond(200, content_type, whole(body(bytes), faults)),
-        Outcome::Stream(Stream { content_type, mut events, end, error }) => {
+        Outcome::Stream(Stream { content_type, mut events, mut end, error }) => {
             if faults.garbage {
                 events.truncate(2);
                 events.push(Bytes::from_static(GARBAGE.as_bytes()));
+            }
+            if faults.cut_end {
+                end.pop();
             }
             if faults.error_in_stream {
                 events.truncate(before_error(events.len()));
@@ -139,7 +156,28 @@ pub(super) fn write(outcome: Outcome, faults: &Faults) -> Response<Pieces> {
             } else if !faults.end_early {
                 events.extend(end);
             }
-            respond(200, content_type, Pieces::drip(events, faults.drip_ms))
+            let body = Pieces::drip(events, faults.drip_ms);
+            respond(200, content_type, if faults.cut_end { body.torn() } else { body })
+        }
+    }
+}
+
+/// Which part of an answer goes out.
+pub(super) fn extent(outcome: &Outcome, faults: &Faults) -> Extent {
+    match outcome {
+        Outcome::Whole(_) | Outcome::Raw(..) => Extent::Made,
+        Outcome::Stream(_) if faults.error_in_stream || faults.end_early || faults.cut_end || faults.garbage => {
+            Extent::Torn
+        }
+        Outcome::Stream(_) => Extent::Stream,
+    }
+}
+
+/// Puts the usage of an answer that was not given into the error that is given instead.
+pub(super) fn add_usage(error: &mut Value, answer: &Value) {
+    for name in ["usage", "usageMetadata"] {
+        if let Some(usage) = answer.get(name) {
+            put(error, name, usage.clone());
         }
     }
 }

@@ -4,7 +4,7 @@ mod rules;
 mod write;
 
 use super::json::{list, text};
-use super::openai::{filtered, limits::reasons};
+use super::openai::{filtered, limits::reasons, tier};
 use super::refusal::Refusal;
 use super::reply::{Ask, Choice, Last, Stop, Tool, count, reply};
 use super::respond::{Answered, Outcome};
@@ -27,7 +27,7 @@ pub(super) fn responses(asked: &Asked<'_>) -> Result<Answered, Refusal> {
     }
     let streams = body.get("stream") == Some(&Value::Bool(true));
     let outcome = if streams { Outcome::Stream(writer.stream()) } else { Outcome::Whole(writer.whole()) };
-    Ok(Answered::billed(outcome, model, said.usage))
+    Ok(Answered::billed(outcome, model, said.usage).at(tier(body)))
 }
 
 /// The kind of an input item; a message need not say that it is one.

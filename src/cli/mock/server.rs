@@ -6,11 +6,14 @@ use super::endpoint::{Endpoint, Target};
 use super::faults::Faults;
 use super::json::{put, text};
 use super::ledger::Ledger;
+use super::meter::Meter;
 use super::refusal::{Refusal, Vendor};
-use super::respond::{Answered, JSON, Outcome, play, refused, respond, set_header, sign, spoil, write};
+use super::respond::{
+    Answered, JSON, Outcome, add_usage, extent, play, refused, refused_with, respond, set_header, sign, spoil, write,
+};
 use super::sigv4::Signed;
 use super::{Options, anthropic, bedrock, form, gemini, media, openai, responses};
-use crate::tokens::{Tokenizer, warm};
+use crate::tokens::{Tokenizer, tokenizer_for, warm};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper::header::{HeaderName, RETRY_AFTER};
@@ -159,6 +162,8 @@ async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Pi
         Err(why) => return Ok(refuse(&Refusal::bad(why))),
     };
 
+    let asked =
+        Asked { body: &json, model, vendor: target.vendor, headers: &parts.headers, faults: &faults, moment: &moment };
     if faults.delay_ms > 0 {
         tokio::time::sleep(faults.delay()).await;
     }
@@ -166,22 +171,28 @@ async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Pi
         return Err(Hangup);
     }
     if let Some(status) = faults.status.filter(|status| *status >= 300) {
-        let mut response = refuse(&Refusal::of_status(status));
+        let refusal = Refusal::of_status(status);
+        let mut response = match faults.usage {
+            true => failed(state, endpoint, &target, &refusal, &asked),
+            false => refuse(&refusal),
+        };
         set_header(response.headers_mut(), RETRY_AFTER, faults.retry_after.as_deref());
         return Ok(spoil(response, &faults));
     }
     if let Some(scripted) = state.options.script.answer(path, model, &String::from_utf8_lossy(&body)) {
         return Ok(spoil(play(scripted, &faults), &faults));
     }
-    let asked =
-        Asked { body: &json, model, vendor: target.vendor, headers: &parts.headers, faults: &faults, moment: &moment };
     match dispatch(endpoint, &target, &asked) {
         Err(refusal) => Ok(spoil(refused(&refusal, target.vendor, &moment), &faults)),
         Ok(Answered { outcome, bill, headers }) => {
-            if let Some((model, used)) = bill {
-                state.ledger().bill(&model, used);
-            }
+            let extent = extent(&outcome, &faults);
             let mut response = write(outcome, &faults);
+            if let Some(bill) = bill {
+                let reports = !faults.no_usage && !faults.garbage;
+                let tokenizer = tokenizer_for(vendor_name(target.vendor), &bill.model);
+                let meter = Meter::new(Arc::clone(&state.ledger), bill, extent, reports, tokenizer);
+                response = response.map(|body| body.metered(meter));
+            }
             if let Some(status) = faults.status.and_then(|status| StatusCode::from_u16(status).ok()) {
                 *response.status_mut() = status;
             }
@@ -191,6 +202,40 @@ async fn answer(state: &State, request: Request<Incoming>) -> Result<Response<Pi
             sign(response.headers_mut(), target.gate, &moment);
             Ok(spoil(response, &faults))
         }
+    }
+}
+
+/// An error that reports what its request had used until it failed, and bills it.
+fn failed(
+    state: &State,
+    endpoint: &Endpoint,
+    target: &Target,
+    refusal: &Refusal,
+    asked: &Asked<'_>,
+) -> Response<Pieces> {
+    let mut whole = asked.body.clone();
+    if let Some(fields) = whole.as_object_mut() {
+        fields.remove("stream");
+        fields.remove("stream_options");
+    }
+    let mut body = refusal.body(target.vendor, &asked.moment.request_id());
+    if let Ok(Answered { outcome: Outcome::Whole(answer), bill: Some(bill), .. }) =
+        dispatch(endpoint, target, &Asked { body: &whole, ..*asked })
+    {
+        add_usage(&mut body, &answer);
+        state.ledger().bill(&bill, true);
+    }
+    refused_with(refusal, body, target.vendor, asked.moment)
+}
+
+/// The kind of provider that a vendor is, as vocabularies know it.
+fn vendor_name(vendor: Vendor) -> &'static str {
+    match vendor {
+        Vendor::OpenAi | Vendor::Azure => "openai",
+        Vendor::Anthropic => "anthropic",
+        Vendor::Gemini | Vendor::Vertex => "gemini",
+        Vendor::Bedrock => "bedrock",
+        Vendor::Cohere => "cohere",
     }
 }
 

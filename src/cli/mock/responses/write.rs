@@ -94,7 +94,8 @@ impl Writer<'_> {
             put(told, "format", json!({"type": "text"}));
         }
         let done = !matches!(status, "in_progress");
-        if done && !self.asked.faults.no_usage && status != "failed" {
+        let told = !self.asked.faults.no_usage && (status != "failed" || self.asked.faults.usage);
+        if done && told {
             put(&mut response, "usage", self.usage());
         }
         if status == "completed" {
