@@ -1,7 +1,6 @@
 use super::*;
 use crate::admit::accounts::{Claim, Gauge};
 use crate::admit::rules::{Period, Scope, Zone};
-use crate::admit::{Allowed, Consumer};
 use crate::config::load;
 use crate::exchange::Exchange;
 use crate::host::{Peer, Table, World};
@@ -84,14 +83,13 @@ fn used(plan: &Plan) -> Table {
     table
 }
 
-fn asked(plan: Plan, world: World, accept: Option<&str>, consumer: Option<usize>) -> Reply {
-    let mut head =
-        vec![(":method".to_owned(), "GET".to_owned()), (":path".to_owned(), "/conduit/status?a=1".to_owned())];
-    head.extend(accept.map(|accept| ("accept".to_owned(), accept.to_owned())));
-    let (mut exchange, _) = Exchange::begin_in(world, Arc::new(plan), "1".into(), Headers::new(head), true, NOW);
+fn asked(plan: Plan, world: World, header: &Option<(&str, &str)>) -> Reply {
+    let head = [(":method", "GET"), (":path", "/conduit/status?a=1")];
+    let head = head.iter().chain(header).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let head = Headers::new(head.collect());
+    let (exchange, step) = Exchange::begin_in(world, Arc::new(plan), "1".into(), head, true, NOW);
     assert!(!exchange.is_recorded());
-    exchange.consumer = consumer;
-    let Step::Reply(reply) = exchange.status_page() else { panic!() };
+    let Step::Reply(reply) = step else { panic!("{step:?}") };
     reply
 }
 
@@ -101,9 +99,9 @@ fn local(table: Table) -> World {
 
 #[test]
 fn all_that_is_known_is_told() {
-    let (plan, json) = (plan(), Some("application/json"));
+    let plan = plan();
     let table = used(&plan);
-    let reply = asked(plan, local(table), json, None);
+    let reply = asked(plan, local(table), &None);
     assert_eq!(reply.status, 200);
     assert!(reply.headers.contains(&("cache-control".into(), "no-store".into())));
     let status: Value = serde_json::from_slice(&reply.body).unwrap();
@@ -145,7 +143,7 @@ fn a_browser_gets_a_page_in_which_nothing_of_a_clients_is_markup() {
     let plan = plan();
     let table = used(&plan);
     let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
-    let reply = asked(plan, local(table), Some(accept), None);
+    let reply = asked(plan, local(table), &Some(("accept", accept)));
     assert!(reply.headers.contains(&("content-type".into(), "text/html; charset=utf-8".into())));
     let page = String::from_utf8(reply.body).unwrap();
     assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;") && !page.contains("<script"));
@@ -202,38 +200,29 @@ fn what_an_accept_header_prefers() {
 
 #[test]
 fn only_an_admin_or_else_the_gateways_own_host_sees_it() {
-    let consumer = |admin: bool| Consumer {
-        name: "ann".into(),
-        identities: Vec::new(),
-        project: None,
-        agent: None,
-        allowed: Allowed::default(),
-        expires: None,
-        admin,
-    };
-    let world = |address: Option<&str>| World {
-        peer: Peer { address: address.map(str::to_owned), principals: Vec::new() },
-        ..World::default()
-    };
-    for (consumers, place, address, want) in [
-        (0, None, Some("127.0.0.1"), 200),
-        (0, None, Some("127.8.9.1"), 200),
-        (0, None, Some("::1"), 200),
-        (0, None, Some("::ffff:127.0.0.1"), 200),
-        (0, None, Some("10.0.0.7"), 403),
-        (0, None, Some("::ffff:10.0.0.7"), 403),
-        (0, None, Some("localhost"), 403),
-        (0, None, None, 403),
-        (2, Some(0), Some("127.0.0.1"), 403),
-        (2, Some(1), Some("10.0.0.7"), 200),
-        (2, Some(1), None, 200),
-        (2, Some(7), Some("127.0.0.1"), 403),
-        (2, None, Some("127.0.0.1"), 403),
+    const CONSUMERS: &str = "consumers:
+  ann: {header: {name: x-sub, value: ann}}
+  root: {header: {name: x-sub, value: root}, admin: true}
+";
+    for (consumers, who, address, want) in [
+        ("", None, Some("127.0.0.1"), 200),
+        ("", None, Some("127.8.9.1"), 200),
+        ("", None, Some("::1"), 200),
+        ("", None, Some("::ffff:127.0.0.1"), 200),
+        ("", Some("root"), Some("10.0.0.7"), 403),
+        ("", None, Some("::ffff:10.0.0.7"), 403),
+        ("", None, Some("localhost"), 403),
+        ("", None, None, 403),
+        (CONSUMERS, Some("ann"), Some("127.0.0.1"), 403),
+        (CONSUMERS, Some("root"), Some("10.0.0.7"), 200),
+        (CONSUMERS, Some("root"), None, 200),
+        (CONSUMERS, Some("eve"), Some("127.0.0.1"), 401),
+        (CONSUMERS, None, Some("127.0.0.1"), 401),
     ] {
-        let mut plan = plan();
-        plan.consumers.list = (0..consumers).map(|at| consumer(at == 1)).collect();
-        let reply = asked(plan, world(address), None, place);
-        assert_eq!(reply.status, want, "{consumers} {place:?} {address:?}");
+        let plan = load(&format!("{CONFIG}{consumers}"), &|_: &str| Some("key".to_owned())).unwrap();
+        let peer = Peer { address: address.map(str::to_owned), principals: Vec::new() };
+        let reply = asked(plan, World { peer, ..World::default() }, &who.map(|who| ("x-sub", who)));
+        assert_eq!(reply.status, want, "{consumers} {who:?} {address:?}");
         if want == 403 {
             let said: Value = serde_json::from_slice(&reply.body).unwrap();
             assert_eq!(said["error"]["code"], "status_not_allowed");
@@ -248,7 +237,7 @@ fn there_are_never_more_accounts_than_a_page_takes() {
     let project = &plan.budgets[1];
     let many: Vec<_> = (0..MOST + 9).map(|at| (project.account(&at.to_string()), project.gauge(NOW), 5)).collect();
     assert!(accounts::open(&table, &many, NOW));
-    let status: Value = serde_json::from_slice(&asked(plan, local(table), None, None).body).unwrap();
+    let status: Value = serde_json::from_slice(&asked(plan, local(table), &None).body).unwrap();
     assert_eq!(status["budgets"][1]["accounts"].as_array().unwrap().len(), MOST);
     assert_eq!(status["more"], true);
 }
