@@ -6,7 +6,9 @@ mod check;
 mod completions;
 mod envoy;
 mod explain;
+mod key;
 pub mod mock;
+mod prices;
 mod print;
 pub mod render;
 mod up;
@@ -55,6 +57,8 @@ pub fn main() -> ExitCode {
         Command::Render(args) => render_to(&args),
         Command::Up(args) => up::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Prices(args) => prices::run(&args),
+        Command::Key(args) => key::run(&args),
         Command::Mock(args) => mock::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

@@ -8,6 +8,7 @@ mod conditions;
 mod consumers;
 mod limits;
 mod plan;
+mod prices;
 mod providers;
 mod read;
 mod routing;
@@ -17,8 +18,12 @@ mod targets;
 mod top;
 mod yaml;
 
-pub(crate) use consumers::{CONSUMER_NAME, EXPIRES, is_consumer_name};
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use consumers::{CONSUMER_NAME, EXPIRES, is_consumer_name, is_dimension};
 pub use plan::*;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use read::near;
+#[cfg(not(target_family = "wasm"))]
 pub(crate) use scalars::time;
 pub(crate) use targets::AUTO;
 

@@ -1,5 +1,7 @@
 //! What may stand on the command line.
 
+use crate::admit::LONGEST_VALUE;
+use crate::config::{CONSUMER_NAME, EXPIRES, is_consumer_name, is_dimension, time};
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -71,6 +73,26 @@ Examples:
   conduit explain conduit.yaml request.json --header x-agent-type:research
   echo '{\"model\":\"auto\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}' | conduit explain conduit.yaml -")]
     Explain(Explain),
+
+    /// Show what models cost and how much fits into them, and where that is known from.
+    #[command(after_help = "\
+Examples:
+  conduit prices                              the catalog's providers
+  conduit prices gpt-4o                       a model, wherever it is sold under a price list of its own
+  conduit prices bedrock/amazon.nova-pro-v1:0
+  conduit prices --file conduit.yaml          every model that the file names
+  conduit prices smart --file conduit.yaml    an alias of the file, as its `models:` and the catalog price it
+
+Prices are in USD per million tokens. What the file says in `models:` goes before the catalog.
+Exit code 1: the model is unknown, or the file has mistakes. 3: the file cannot be read.")]
+    Prices(Prices),
+
+    /// Make API keys for consumers.
+    #[command(after_help = "\
+Examples:
+  conduit key new alice
+  conduit key new alice --project web --models fast,'openai/*' --expires 2027-01-01")]
+    Key(Key),
 
     /// Stand in for providers: OpenAI, Azure, Anthropic, Gemini, Vertex, Bedrock on one port, with faults on demand.
     #[command(after_help = "\
@@ -179,6 +201,54 @@ pub(super) struct Explain {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Prices {
+    /// A model as its provider names it, PROVIDER/MODEL, or an alias of the file.
+    pub model: Option<String>,
+    /// The configuration whose models and aliases are meant, usually conduit.yaml.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Key {
+    #[command(subcommand)]
+    pub verb: KeyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyVerb {
+    /// Make a key: print it, this once, and the entry with its hash for `consumers:`.
+    #[command(after_help = "\
+Examples:
+  conduit key new alice
+  conduit key new alice --project web --models fast,'openai/*' --expires 2027-01-01
+
+The key is the first line of standard output, the entry begins at the third; what they are is said
+on standard error. The key has 256 random bits. Nothing is written anywhere: who loses the key makes
+a new one. While clients change to it, `sha256` may be a list with both hashes.")]
+    New(KeyNew),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyNew {
+    /// The consumer's name.
+    #[arg(value_parser = consumer_name)]
+    pub name: String,
+    /// The project that its requests are of.
+    #[arg(long, value_name = "PROJECT", value_parser = dimension)]
+    pub project: Option<String>,
+    /// The agent that its requests are of.
+    #[arg(long, value_name = "AGENT", value_parser = dimension)]
+    pub agent: Option<String>,
+    /// The aliases and models that it may ask for, with commas between them; `*` is any text. Without: all.
+    #[arg(long, value_name = "MODELS", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub models: Vec<String>,
+    /// When it ends: a date, or an RFC 3339 time.
+    #[arg(long, value_name = "DATE", value_parser = expires)]
+    pub expires: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Mock {
     /// The port to listen on; 0 takes any free one and prints it.
     #[arg(long, value_name = "N")]
@@ -218,6 +288,21 @@ fn header(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
         _ => Err("expected NAME:VALUE, such as x-agent-type:research".to_owned()),
     }
+}
+
+fn consumer_name(text: &str) -> Result<String, String> {
+    if is_consumer_name(text) { Ok(text.to_owned()) } else { Err(format!("expected {CONSUMER_NAME}")) }
+}
+
+fn dimension(text: &str) -> Result<String, String> {
+    if is_dimension(text, LONGEST_VALUE) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected at most {LONGEST_VALUE} bytes on one line, without spaces around it"))
+}
+
+fn expires(text: &str) -> Result<String, String> {
+    if time(text).is_some() { Ok(text.to_owned()) } else { Err(format!("expected {EXPIRES}")) }
 }
 
 #[cfg(test)]
