@@ -22,6 +22,7 @@ mod listing;
 mod outgoing;
 mod passing;
 mod preview;
+pub mod status;
 mod stream;
 mod untouched;
 mod whole;
@@ -228,6 +229,7 @@ impl Exchange {
         }
         match &self.endpoint {
             Endpoint::Health => self.reply(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
+            Endpoint::Status => self.status_page(),
             Endpoint::Models(id) => {
                 let health = |target: &Target| self.health(target);
                 let consumer = self.consumer.and_then(|place| self.plan.consumers.list.get(place));
