@@ -31,3 +31,9 @@ pub struct Caller {
 
 /// The longest dimension value that is kept, in bytes; the rest is cut at a character's end.
 pub const LONGEST_VALUE: usize = 128;
+
+/// A value, trimmed and bounded to [`LONGEST_VALUE`].
+pub(crate) fn bounded(value: &str) -> String {
+    let value = value.trim();
+    value.get(..value.floor_char_boundary(LONGEST_VALUE)).unwrap_or_default().to_owned()
+}

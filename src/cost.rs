@@ -1,8 +1,10 @@
 //! Money: prices and what an exchange cost, in integer picodollars. No float ever holds money.
 
 mod catalog;
+mod most;
 
-pub use catalog::{catalog_as_of, catalog_knows, catalog_price, context_window};
+pub use catalog::{catalog_as_of, catalog_knows, catalog_price, context_window, max_output};
+pub use most::{Most, most_at};
 
 use crate::host::Time;
 use crate::usage::{Tokens, Usage};
@@ -234,40 +236,6 @@ fn cost_on(price: &Price, usage: &Usage, date: &str, clock: &str) -> Option<Usd>
     bill(reasoning, rate(Kind::Reasoning).unwrap_or(output_rate));
     bill(audio, rate(Kind::AudioOutput).unwrap_or(output_rate));
     Some(Usd(sum))
-}
-
-/// What a request may use at most.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Most {
-    /// Prompt tokens.
-    pub input: Tokens,
-    /// Completion tokens, reasoning included, of all choices together.
-    pub output: Tokens,
-    /// Whether it may write to the provider's cache.
-    pub cache_write: bool,
-    /// Whether it may write there for one hour.
-    pub cache_write_1h: bool,
-    /// Whether its prompt holds audio.
-    pub audio_input: bool,
-    /// Whether its prompt holds images.
-    pub image_input: bool,
-    /// Whether it may be answered with audio.
-    pub audio_output: bool,
-    /// The service tier that it asks for, in the provider's words; `auto` leaves the choice to the provider.
-    pub service_tier: Option<String>,
-}
-
-/// The most that a request can cost at the time `now`: never less than [`cost_at`] of any usage within `most`. `None`
-/// where the price is silent of something that may be billed.
-pub fn most_at(price: &Price, most: &Most, now: Time) -> Option<Usd> {
-    let usage = Usage { input: Some(most.input), output: Some(most.output), ..Usage::default() };
-    cost_at(price, &usage, now)
-}
-
-/// How many tokens a model answers with at most, where its vendor documents it.
-pub fn max_output(model: &str) -> Option<u64> {
-    let _ = model;
-    None
 }
 
 #[cfg(test)]

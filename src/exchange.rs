@@ -5,7 +5,9 @@
 //! report. [`Attempt`] is the upstream's side, one per attempt at a provider: translate there and back. An attempt reads
 //! the exchange's parsed request and writes down what was used; it never sees what an earlier attempt wrote.
 
+mod admission;
 mod answer;
+mod askable;
 mod attempt;
 mod decide;
 mod decoding;
@@ -15,6 +17,7 @@ mod form;
 mod frames;
 mod headers;
 mod ledger;
+mod limits;
 mod listing;
 mod outgoing;
 mod passing;
@@ -22,6 +25,7 @@ mod preview;
 mod stream;
 mod untouched;
 mod whole;
+mod worst;
 
 pub use answer::AnswerEdits;
 pub use attempt::{AnswerHead, Attempt, AttemptError, lost_exchange};
@@ -42,6 +46,7 @@ use crate::providers::{Auth, GOOGLE_TOKEN_HEADER, WANTS_GOOGLE_HEADER};
 use crate::route::{self, Decision, Reason, RouteError, cooldown};
 use crate::tokens;
 use crate::usage::{Count, Known, Tokens};
+use admission::Admission;
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -110,6 +115,8 @@ pub struct Exchange {
     google_token: Option<Secret>,
     /// Bytes of a body that was not waited for.
     passed: usize,
+    /// Bytes of a body that was waited for.
+    body_bytes: usize,
     /// The body for the first target, by its name, and what was dropped of it.
     prepared: Option<(String, outgoing::Sent)>,
     model_asked: Option<String>,
@@ -117,6 +124,14 @@ pub struct Exchange {
     /// The target in whose vocabulary they were counted.
     counted_for: Option<Arc<Target>>,
     decision: Option<Decision>,
+    /// What is reserved for it.
+    admission: Option<Admission>,
+    /// The budget or limit that it did not fit.
+    exceeded: Option<String>,
+    /// The targets of which one was refused room last.
+    refused_for: Option<Vec<Arc<Target>>>,
+    /// The output limit and the number of answers of a request that passes unread.
+    passing_limits: (Option<u64>, u64),
     ledger: Ledger,
     request_id: Option<String>,
     query: String,
@@ -169,11 +184,16 @@ impl Exchange {
             hides_usage: false,
             google_token: None,
             passed: 0,
+            body_bytes: 0,
             prepared: None,
             model_asked: None,
             counted: None,
             counted_for: None,
             decision: None,
+            admission: None,
+            exceeded: None,
+            refused_for: None,
+            passing_limits: (None, 1),
             ledger: Ledger::default(),
             request_id: headers.get("x-request-id").map(str::to_owned),
             query: headers::without_credentials(query),
@@ -277,6 +297,7 @@ impl Exchange {
         if let Some(step) = self.body_grows(body.len()) {
             return step;
         }
+        self.body_bytes = body.len();
         if matches!(self.endpoint, Endpoint::Other { .. }) {
             return self.passing_body(body);
         }
@@ -333,9 +354,9 @@ impl Exchange {
 
     /// Sends the request to what was decided.
     fn send(&mut self, decision: Decision) -> Step {
-        let decision = match self.prepare(decision) {
+        let decision = match self.allowed(decision).and_then(|decision| self.find_room(decision)) {
             Ok(decision) => decision,
-            Err(error) => return self.error(&error),
+            Err(step) => return step,
         };
         if let Some(first) = decision.targets.first() {
             self.recount(first);
@@ -343,6 +364,75 @@ impl Exchange {
         let step = self.forward(&decision);
         self.decision = Some(decision);
         step
+    }
+
+    /// The decision without what the consumer may not ask for.
+    fn allowed(&mut self, mut decision: Decision) -> Result<Decision, Step> {
+        let plan = Arc::clone(&self.plan);
+        let Some(consumer) = self.consumer.and_then(|index| plan.consumers.list.get(index)) else {
+            return Ok(decision);
+        };
+        let asked = self.model_asked.as_deref().unwrap_or_default();
+        let (rest, out): (Vec<_>, Vec<_>) =
+            decision.targets.iter().cloned().partition(|target| consumer.allowed.takes(asked, &target.name));
+        if out.is_empty() {
+            return Ok(decision);
+        }
+        let rest = if plan.cluster_of(&rest).is_some() { rest } else { rest.into_iter().take(1).collect() };
+        match plan.cluster_of(&rest).filter(|_| !rest.is_empty()) {
+            Some(cluster) => {
+                decision.cluster = cluster.to_owned();
+                decision.rejected.extend(out.iter().map(|target| format!("{}: not allowed", target.name)));
+                decision.targets = rest;
+                Ok(decision)
+            }
+            None => {
+                let message = format!(
+                    "{} may not use the model `{}`; GET /v1/models lists what it may",
+                    consumer.name,
+                    headers::value(asked)
+                );
+                let error = ApiError::new(403, message).with_code("model_not_allowed").with_param("model");
+                Err(self.error(&error))
+            }
+        }
+    }
+
+    /// Reserves room for the request and translates it for its first target.
+    fn find_room(&mut self, mut decision: Decision) -> Result<Decision, Step> {
+        // Who cannot be asked this leaves its place to the next, for which other room has to be found.
+        for _ in 0..=decision.targets.len() {
+            let admitted = self.admit(decision)?;
+            let first = admitted.targets.first().map(|target| target.name.clone());
+            decision = match self.prepare(admitted) {
+                Ok(decision) => decision,
+                Err(error) => {
+                    self.release();
+                    return Err(self.error(&error));
+                }
+            };
+            if self.admission.is_none() || decision.targets.first().map(|target| target.name.clone()) == first {
+                return Ok(decision);
+            }
+        }
+        Ok(decision)
+    }
+
+    /// The tokens of the prompt at a target.
+    fn counted_at(&self, target: &Target) -> Option<Count> {
+        let counted = self.counted_for.as_ref();
+        if counted.is_some_and(|known| known.tokenizer == target.tokenizer && known.model == target.model) {
+            return self.counted;
+        }
+        match &self.request {
+            Some(request) => Some(tokens::count_request(target.tokenizer, &target.model, request)),
+            None => embeddings::recount(self, target).or(self.counted),
+        }
+    }
+
+    /// The length of a body that passes unread, in bytes: no tokenizer makes more tokens of a text.
+    fn passed_bytes(&self) -> u64 {
+        u64::try_from(self.passed).unwrap_or(u64::MAX)
     }
 
     fn route_error(&mut self, error: RouteError) -> Step {
@@ -378,52 +468,6 @@ impl Exchange {
             reply.headers.push(("accept-encoding".into(), "identity".into()));
         }
         step
-    }
-
-    /// Translates the request for its first target. One that cannot be asked this leaves the place to the next; where
-    /// none can, the first one's reason is the answer.
-    fn prepare(&mut self, decision: Decision) -> Result<Decision, ApiError> {
-        let rests = decision.targets.iter().any(|target| self.health(target).is_some());
-        match self.prepare_for(decision.clone(), true) {
-            // Whoever else is there cannot be asked this: rather one that rests than none.
-            Err(_) if rests => self.prepare_for(decision, false),
-            prepared => prepared,
-        }
-    }
-
-    fn prepare_for(&mut self, mut decision: Decision, let_rest: bool) -> Result<Decision, ApiError> {
-        let mut refused = None;
-        while let Some(target) = decision.targets.first().cloned() {
-            // One that rests is left out while another one is there that does not.
-            let fresh = || decision.targets.iter().any(|other| self.health(other).is_none());
-            let resting = self.health(&target).filter(|_| let_rest && fresh());
-            let error = match resting {
-                Some(why) => ApiError::new(503, why),
-                None => match self.written_for(&target) {
-                    Ok(written) => {
-                        self.prepared = written.map(|written| (target.name.clone(), written));
-                        return Ok(decision);
-                    }
-                    Err(error) => error,
-                },
-            };
-            let rest = decision.targets.get(1..).unwrap_or_default().to_vec();
-            let cluster = self.plan.cluster_of(&rest).filter(|_| !rest.is_empty()).map(str::to_owned);
-            decision.rejected.push(format!("{}: {}", target.name, error.message));
-            let first = refused.get_or_insert(error);
-            match cluster {
-                Some(cluster) => decision = Decision { targets: rest, cluster, ..decision },
-                None => return Err(first.clone()),
-            }
-        }
-        Ok(decision)
-    }
-
-    /// The body for a target, where it is translated.
-    fn written_for(&self, target: &Target) -> Result<Option<outgoing::Sent>, ApiError> {
-        let Some(provider) = self.plan.provider(target.provider) else { return Ok(None) };
-        let call = outgoing::call(self, target, provider)?;
-        outgoing::translate(self, target, provider, &call).transpose()
     }
 
     /// A provider that speaks the client's format counts best; for any other the gateway's own count is the answer.

@@ -33,6 +33,9 @@ const EXCHANGE_PROPERTY: &str = "conduit.exchange";
 /// Its value for a request that passes untouched: the kill switch.
 const UNTOUCHED: &[u8] = b"untouched";
 
+/// How often reservations are renewed, in milliseconds: a few times per lease.
+const RENEWAL_MS: u32 = 15_000;
+
 thread_local! {
     /// Exchanges in flight on this worker, by the id that [`EXCHANGE_PROPERTY`] carries.
     static EXCHANGES: RefCell<HashMap<String, Rc<RefCell<Exchange>>>> = RefCell::new(HashMap::new());
@@ -122,7 +125,18 @@ impl RootContext for Root {
                 None
             }
         };
+        if matches!(self.role, Some(Role::Gateway(_))) {
+            hostcalls::set_tick_period(RENEWAL_MS);
+        }
         self.role.is_some()
+    }
+
+    fn on_tick(&mut self) {
+        let now = hostcalls::now();
+        EXCHANGES.with_borrow(|all| {
+            // One that is at work just now needs no renewal.
+            all.values().filter_map(|exchange| exchange.try_borrow_mut().ok()).for_each(|mut one| one.renew(now));
+        });
     }
 
     fn get_type(&self) -> Option<ContextType> {

@@ -25,20 +25,25 @@ impl Time {
     pub fn rfc3339(self) -> String {
         let days = self.unix_seconds() / 86_400;
         let second = self.unix_seconds() % 86_400;
-        // Civil date from days since the epoch, by Howard Hinnant's `civil_from_days`
-        // (https://howardhinnant.github.io/date_algorithms.html, read 2026-11-21). Years here are 1970..=2554.
-        let z = days.saturating_add(719_468);
-        let era = z / 146_097;
-        let doe = z % 146_097;
-        let yoe = doe.saturating_sub(doe / 1_460).saturating_add(doe / 36_524).saturating_sub(doe / 146_096) / 365;
-        let doy = doe.saturating_sub(yoe.saturating_mul(365).saturating_add(yoe / 4).saturating_sub(yoe / 100));
-        let mp = doy.saturating_mul(5).saturating_add(2) / 153;
-        let day = doy.saturating_sub(mp.saturating_mul(153).saturating_add(2) / 5).saturating_add(1);
-        let month = if mp < 10 { mp.saturating_add(3) } else { mp.saturating_sub(9) };
-        let year = era.saturating_mul(400).saturating_add(yoe).saturating_add(u64::from(month <= 2));
+        let (year, month, day) = civil(days);
         let (h, m, s, ms) = (second / 3_600, second / 60 % 60, second % 60, self.0 / 1_000_000 % 1_000);
         format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}.{ms:03}Z")
     }
+}
+
+/// The date of a day since the Unix epoch: year (1970..=2554 where the day is a [`Time`]'s), month, day of the month.
+pub(crate) fn civil(days: u64) -> (u64, u64, u64) {
+    // By Howard Hinnant's `civil_from_days` (https://howardhinnant.github.io/date_algorithms.html, read 2026-11-21).
+    let z = days.saturating_add(719_468);
+    let era = z / 146_097;
+    let doe = z % 146_097;
+    let yoe = doe.saturating_sub(doe / 1_460).saturating_add(doe / 36_524).saturating_sub(doe / 146_096) / 365;
+    let doy = doe.saturating_sub(yoe.saturating_mul(365).saturating_add(yoe / 4).saturating_sub(yoe / 100));
+    let mp = doy.saturating_mul(5).saturating_add(2) / 153;
+    let day = doy.saturating_sub(mp.saturating_mul(153).saturating_add(2) / 5).saturating_add(1);
+    let month = if mp < 10 { mp.saturating_add(3) } else { mp.saturating_sub(9) };
+    let year = era.saturating_mul(400).saturating_add(yoe).saturating_add(u64::from(month <= 2));
+    (year, month, day)
 }
 
 impl Sub for Time {

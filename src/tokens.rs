@@ -8,12 +8,14 @@
 //! | all others | none is carried | `o200k_base` as it is, estimated |
 
 mod images;
+mod meter;
 mod openai;
 mod other;
 mod tools;
 
 use crate::formats::canonical::ChatRequest;
 use crate::usage::{Count, Tokens};
+pub use meter::Meter;
 use std::sync::OnceLock;
 use tiktoken::{CoreBpe, encoding};
 
@@ -128,11 +130,20 @@ pub fn count_request(tokenizer: Tokenizer, model: &str, request: &ChatRequest) -
 
 /// Tokens of a text. What looks like a special token (`<|endoftext|>`) counts as the text that it is.
 pub fn count_text(tokenizer: Tokenizer, text: &str) -> Count {
-    let tokens = Vocabulary::of(tokenizer).text(text);
+    counted_text(tokenizer, Vocabulary::of(tokenizer).text(text), wide(text))
+}
+
+/// What so many tokens of a tokenizer's vocabulary are, in a text with so many characters beyond ASCII.
+fn counted_text(tokenizer: Tokenizer, tokens: u64, _wide: u64) -> Count {
     match tokenizer {
         Tokenizer::Ratio(ratio) => Count::estimated(Tokens(scaled(tokens, ratio)), MARGIN),
         _ => Count::exact(Tokens(tokens)),
     }
+}
+
+/// How many characters of a text are beyond ASCII.
+fn wide(text: &str) -> u64 {
+    u64::try_from(text.bytes().filter(|byte| *byte >= 0xc0).count()).unwrap_or(u64::MAX)
 }
 
 /// Builds the vocabulary now, so that no request waits for it.

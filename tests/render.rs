@@ -136,6 +136,38 @@ fn a_cluster_of_a_chain_names_its_providers_in_order_and_more_than_once() {
     assert_eq!(names, ["conduit.provider.anthropic", "conduit.provider.openai", "conduit.provider.openai"]);
 }
 
+/// What is left of a chain when some of its targets are left out has a cluster; equal lists of providers share one.
+#[test]
+fn every_selection_of_a_short_chain_has_a_cluster_and_none_stands_twice() {
+    let composites = |count: usize, providers: usize| {
+        let names = |at: usize| format!("p{}", at % providers);
+        let text: String = (0..providers)
+            .map(|at| format!("  p{at}: {{kind: openai-compatible, url: \"http://127.0.0.1:8000/v1\"}}\n"))
+            .collect();
+        let chain: Vec<String> = (0..count).map(|at| format!("{}/m{at}", names(at))).collect();
+        let bootstrap = rendered_from(&format!(
+            "version: 1\nproviders:\n{text}aliases: {{a: [{0}], b: [{0}]}}\n",
+            chain.join(", ")
+        ));
+        let clusters = bootstrap["static_resources"]["clusters"].as_array().unwrap();
+        let members = |cluster: &Value| {
+            let members = cluster["cluster_type"]["typed_config"]["clusters"].as_array()?;
+            Some(members.iter().map(|member| member["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+        };
+        let found: Vec<Vec<String>> = clusters.iter().filter_map(members).collect();
+        let distinct: std::collections::BTreeSet<&Vec<String>> = found.iter().collect();
+        assert_eq!(distinct.len(), found.len());
+        assert!(found.iter().all(|members| members.len() > 1));
+        let by_name: std::collections::BTreeSet<&str> =
+            clusters.iter().map(|cluster| cluster["name"].as_str().unwrap()).collect();
+        assert_eq!(by_name.len(), clusters.len());
+        found.len()
+    };
+    for (count, providers, want) in [(1, 1, 0), (2, 2, 1), (3, 3, 4), (5, 5, 26), (5, 1, 4), (6, 6, 27), (9, 9, 30)] {
+        assert_eq!(composites(count, providers), want, "{count} targets at {providers} providers");
+    }
+}
+
 /// Envoy's own limits (1,024 requests, 3 retries at a time) would fail what a chain is there to save.
 #[test]
 fn no_cluster_is_left_with_envoys_default_limits() {

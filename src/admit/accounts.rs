@@ -2,12 +2,34 @@
 //!
 //! An account is a running total under a name. [`reserve`] takes several claims at once, all or nothing; [`settle`] puts
 //! what was really used in the place of what was reserved. A reservation is a lease: one that nobody renews (its
-//! worker's VM died) is free again after [`LEASE`].
+//! worker's VM died) is free again after [`LEASE`], or up to ten seconds later. What a bucket gave needs no lease: it
+//! fills up again.
+//!
+//! What workers share knows compare-and-swap of one key and forgets nothing. So accounts live in 1024 slots, by a hash
+//! of their names ([`slot`]); accounts that say nothing any more leave their slot when it is next written.
+//!
+//! [`settle`]: Hold::settle
+
+mod account;
+mod bytes;
+mod slot;
 
 use crate::host::{Shared, Span, Time};
+use account::State;
+use slot::{Account, SLOTS, Slot};
 
 /// How long a reservation holds unless it is renewed.
 pub const LEASE: Span = Span(60_000_000_000);
+
+/// A lease that still holds for longer than this is not renewed yet.
+const FRESH: u64 = 40_000_000_000;
+
+/// How often a write is tried that other workers come before. Each lost race is another worker's success, so that this
+/// many in a row mean a host that takes no writes.
+const RACES: u32 = 10_000;
+
+/// What says that the accounts were opened.
+const OPENED: &str = "conduit.account.opened";
 
 /// How an account counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +59,8 @@ pub enum Gauge {
 /// What a request wants of one account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
-    /// The account's name: what rule it is of and which of the rule's values. Two claims never name the same.
+    /// The account's name: what rule it is of, `=`, and which of the rule's values. Two claims never name the same.
+    /// Beyond 1,000 bytes names are not told apart.
     pub account: String,
     /// How it counts.
     pub gauge: Gauge,
@@ -82,15 +105,183 @@ pub struct Full {
 #[derive(Clone, Debug, Default)]
 pub struct Hold {
     claims: Vec<Claim>,
+    /// As many as claims, in their order.
+    taken: Vec<Taken>,
+}
+
+/// Where a claim's reservation lies.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    slot: u16,
+    /// Whether it lies in the account that the rest of the rule's values share, because the slot was full.
+    of_rest: bool,
+    what: Reservation,
+}
+
+/// What an account gave.
+#[derive(Clone, Copy, Debug)]
+enum Reservation {
+    /// An amount, until the end of this tick, within this window.
+    Window { tick: u64, starts: u64, ends: u64 },
+    /// So many parts of a token ([`account::PARTS`]).
+    Bucket { parts: u128 },
+    /// An amount, until the end of this tick.
+    Slots { tick: u64 },
+}
+
+impl Default for Reservation {
+    fn default() -> Self {
+        Self::Slots { tick: 0 }
+    }
+}
+
+/// No write got through.
+struct Lost;
+
+/// Works on a slot until no other worker wrote in between. What `work` leaves unchanged is not written.
+fn edit<'a, T>(
+    shared: &dyn Shared,
+    number: u16,
+    now: Time,
+    mut work: impl FnMut(&mut Slot<'a>) -> T,
+) -> Result<T, Lost> {
+    let key = slot::key(number);
+    for _ in 0..RACES {
+        let (bytes, version) = shared.read(&key).map_or((Vec::new(), None), |(bytes, version)| (bytes, Some(version)));
+        let mut slot = Slot::open(bytes, now);
+        let done = work(&mut slot);
+        if !slot.changed || shared.swap(&key, &slot.finish(), version) {
+            return Ok(done);
+        }
+    }
+    Err(Lost)
+}
+
+/// The claims' places, those of one slot side by side: all workers go through the slots in the same order.
+fn by_slot(taken: &[Taken]) -> Vec<(u16, usize)> {
+    let mut order: Vec<_> = taken.iter().enumerate().map(|(place, taken)| (taken.slot, place)).collect();
+    order.sort_unstable();
+    order
+}
+
+fn groups(order: &[(u16, usize)]) -> impl Iterator<Item = (u16, &[(u16, usize)])> {
+    order.chunk_by(|one, other| one.0 == other.0).filter_map(|group| Some((group.first()?.0, group)))
 }
 
 /// Reserves all claims or none.
 ///
 /// # Errors
-/// The first claim that does not fit.
+/// The first claim that does not fit. Where another worker came before every one of ten thousand tries to write,
+/// nothing is reserved either.
 pub fn reserve(shared: &dyn Shared, claims: Vec<Claim>, now: Time) -> Result<Hold, Full> {
-    let _ = (shared, now);
-    Ok(Hold { claims })
+    let fresh = |claim: &Claim| Taken {
+        slot: slot::of(claim.account.as_bytes()),
+        of_rest: false,
+        what: Reservation::default(),
+    };
+    let mut hold = Hold { taken: claims.iter().map(fresh).collect(), claims };
+    let order = by_slot(&hold.taken);
+    let mut done: usize = 0;
+    for (number, group) in groups(&order) {
+        let Hold { claims, taken } = &mut hold;
+        let tried = edit(shared, number, now, |slot| take_group(slot, group, claims, taken, now));
+        let refused = match tried {
+            Ok(Ok(())) => {
+                done = done.saturating_add(group.len());
+                continue;
+            }
+            Ok(Err(full)) => full,
+            Err(Lost) => lost(shared, group, claims, now),
+        };
+        let done = order.get(..done).unwrap_or_default();
+        put_back(shared, &hold, done, now, &|_| Some(0));
+        return Err(first_refused(shared, &hold, done, refused, now));
+    }
+    Ok(hold)
+}
+
+/// Takes the claims of one slot, or none of them.
+fn take_group<'a>(
+    slot: &mut Slot<'a>,
+    group: &[(u16, usize)],
+    claims: &'a [Claim],
+    taken: &mut [Taken],
+    now: Time,
+) -> Result<(), Full> {
+    for &(_, place) in group {
+        let (Some(claim), Some(taken)) = (claims.get(place), taken.get_mut(place)) else { continue };
+        let mut account = slot.account(claim.account.as_bytes(), claim.gauge);
+        if !claim.forced && !account.state.fits(claim.amount) {
+            slot.changed = false;
+            return Err(account.state.full(place, claim.amount, now));
+        }
+        taken.what = account.state.take(claim.amount, now);
+        taken.of_rest = account.is_rest();
+        slot.keep(account);
+        slot.changed |= claim.amount > 0;
+    }
+    Ok(())
+}
+
+/// Why a group whose write never got through is refused.
+fn lost(shared: &dyn Shared, group: &[(u16, usize)], claims: &[Claim], now: Time) -> Full {
+    let place = group.first().map_or(0, |&(_, place)| place);
+    let standing = claims.get(place).map(|claim| standing(shared, &claim.account, claim.gauge, now));
+    Full { claim: place, standing: standing.unwrap_or_default(), wait: Some(Span(1_000_000)) }
+}
+
+/// The first claim that does not fit: slots are gone through in another order than claims.
+fn first_refused(shared: &dyn Shared, hold: &Hold, done: &[(u16, usize)], refused: Full, now: Time) -> Full {
+    let earlier = hold.claims.iter().zip(&hold.taken).enumerate().take(refused.claim);
+    let mut untried =
+        earlier.filter(|(place, (claim, _))| !claim.forced && !done.iter().any(|(_, done)| done == place));
+    let first = untried.find_map(|(place, (claim, taken))| {
+        let mut slot = Slot::open(shared.get(&slot::key(taken.slot)).unwrap_or_default(), now);
+        let state = slot.account(claim.account.as_bytes(), claim.gauge).state;
+        (!state.fits(claim.amount)).then(|| state.full(place, claim.amount, now))
+    });
+    first.unwrap_or(refused)
+}
+
+/// Puts what was used in the place of what these claims reserved.
+fn put_back<'a>(
+    shared: &dyn Shared,
+    hold: &'a Hold,
+    order: &[(u16, usize)],
+    now: Time,
+    used: &dyn Fn(usize) -> Option<u128>,
+) {
+    for (number, group) in groups(order) {
+        let work = |slot: &mut Slot<'a>| {
+            for &(_, place) in group {
+                let (Some(claim), Some(taken)) = (hold.claims.get(place), hold.taken.get(place)) else { continue };
+                let used = used(place).unwrap_or(claim.amount);
+                let Some((mut account, what)) = reserved(slot, claim, taken, taken.what.is_short(used, now)) else {
+                    continue;
+                };
+                slot.changed |= account.state.settle(what, claim.amount, used);
+                slot.keep(account);
+            }
+        };
+        // A host that takes no writes has no accounts; the reservation ends by itself, the record keeps what was used.
+        let _ = edit(shared, number, now, work);
+    }
+}
+
+/// Takes the account out that a reservation lies in, with what still lies there. Where the account is gone, it is made
+/// `anew` or not at all.
+fn reserved<'a>(
+    slot: &mut Slot<'a>,
+    claim: &'a Claim,
+    taken: &Taken,
+    anew: bool,
+) -> Option<(Account<'a>, Reservation)> {
+    let name = claim.account.as_bytes();
+    let found = slot.reserved(name, claim.gauge, taken.of_rest).map(|account| (account, taken.what));
+    if found.is_some() || !anew {
+        return found;
+    }
+    Some((slot.account(name, claim.gauge), taken.what.lapsed()))
 }
 
 impl Hold {
@@ -102,35 +293,131 @@ impl Hold {
     /// Takes another hold's claims in.
     pub fn join(&mut self, other: Hold) {
         self.claims.extend(other.claims);
+        self.taken.extend(other.taken);
     }
 
-    /// Keeps it for another [`LEASE`].
+    /// Keeps it for another [`LEASE`]. Costs nothing while more than 40 s of it are left. Call it at least every 30 s.
     pub fn renew(&mut self, shared: &dyn Shared, now: Time) {
-        let _ = (shared, now);
+        let mut order = by_slot(&self.taken);
+        order.retain(|&(_, place)| self.taken.get(place).is_some_and(|taken| taken.what.ages(now)));
+        let Self { claims, taken } = self;
+        for (number, group) in groups(&order) {
+            let mut renewed: Vec<(usize, Reservation, bool)> = Vec::new();
+            let tried = edit(shared, number, now, |slot| {
+                renewed.clear();
+                for &(_, place) in group {
+                    let (Some(claim), Some(taken)) = (claims.get(place), taken.get(place)) else { continue };
+                    let Some((mut account, what)) = reserved(slot, claim, taken, taken.what.matters(now)) else {
+                        continue;
+                    };
+                    if let Some(what) = account.state.renew(what, claim.amount, now) {
+                        slot.changed = true;
+                        renewed.push((place, what, account.is_rest()));
+                    }
+                    slot.keep(account);
+                }
+            });
+            if tried.is_ok() {
+                for (place, what, of_rest) in renewed {
+                    if let Some(taken) = taken.get_mut(place) {
+                        (taken.what, taken.of_rest) = (what, of_rest);
+                    }
+                }
+            }
+        }
     }
 
     /// Puts what was really used in the place of what was reserved, claim by claim; `None` leaves what was reserved as
-    /// used. Slots are freed whatever is said.
+    /// used. Slots are freed whatever is said. What ends after its window adds nothing to the next.
     pub fn settle(self, shared: &dyn Shared, used: &[Option<u128>], now: Time) {
-        let _ = (shared, used, now);
+        let order = by_slot(&self.taken);
+        put_back(shared, &self, &order, now, &|place| used.get(place).copied().flatten());
+    }
+}
+
+impl Reservation {
+    /// Whether it is time to renew it.
+    fn ages(self, now: Time) -> bool {
+        match self {
+            Self::Window { tick, .. } | Self::Slots { tick } => account::lease_ends(tick).since(now).0 <= FRESH,
+            Self::Bucket { .. } => false,
+        }
+    }
+
+    /// Whether its account counts yet: a window that ended does not.
+    fn matters(self, now: Time) -> bool {
+        !matches!(self, Self::Window { ends, .. } if ends <= now.unix_seconds())
+    }
+
+    /// Whether an account that says nothing any more must be made anew to keep what was used.
+    fn is_short(self, used: u128, now: Time) -> bool {
+        match self {
+            Self::Window { .. } => used > 0 && self.matters(now),
+            Self::Bucket { parts } => used.saturating_mul(account::PARTS) > parts,
+            Self::Slots { .. } => false,
+        }
+    }
+
+    /// The same after its lease: nothing lies there any more.
+    fn lapsed(self) -> Self {
+        match self {
+            Self::Window { starts, ends, .. } => Self::Window { tick: 0, starts, ends },
+            Self::Slots { .. } => Self::Slots { tick: 0 },
+            Self::Bucket { .. } => self,
+        }
     }
 }
 
 /// How an account stands.
 pub fn standing(shared: &dyn Shared, account: &str, gauge: Gauge, now: Time) -> Standing {
-    let _ = (shared, account, gauge, now);
-    Standing::default()
+    let name = account.as_bytes();
+    let mut slot = Slot::open(shared.get(&slot::key(slot::of(name))).unwrap_or_default(), now);
+    slot.account(name, gauge).state.standing(now)
 }
 
-/// Every account that is known, by its name, for the status page. At most `most`.
+/// Every account that is known, by its name, for the status page. At most `most`. Where a slot was full,
+/// `RULE=* (rest)` is what the rest of the rule's values share.
 pub fn all(shared: &dyn Shared, most: usize, now: Time) -> Vec<(String, Standing)> {
-    let _ = (shared, most, now);
-    Vec::new()
+    let mut found = Vec::new();
+    for number in 0..SLOTS {
+        if found.len() >= most {
+            break;
+        }
+        if let Some(bytes) = shared.get(&slot::key(number)) {
+            found.extend(Slot::open(bytes, now).list(now));
+        }
+    }
+    found.truncate(most);
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
+    found
 }
 
 /// Begins accounts with what earlier processes spent in the window at hand, as records tell. Only the first call for a
-/// fresh host does anything: whatever is known already stays. Gives whether it was that call.
+/// fresh host does anything: it adds to what is known already, which other workers may have spent meanwhile. Gives
+/// whether it was that call.
 pub fn open(shared: &dyn Shared, balances: &[(String, Gauge, u128)], now: Time) -> bool {
-    let _ = (shared, balances, now);
-    false
+    if !shared.swap(OPENED, b"1", None) {
+        return false;
+    }
+    let places = balances.iter().enumerate();
+    let mut order: Vec<_> = places.map(|(place, (name, ..))| (slot::of(name.as_bytes()), place)).collect();
+    order.sort_unstable();
+    for (number, group) in groups(&order) {
+        let tried = edit(shared, number, now, |slot| {
+            for &(_, place) in group {
+                let Some((name, gauge, spent)) = balances.get(place) else { continue };
+                let mut account = slot.account(name.as_bytes(), *gauge);
+                if let State::Window(window) = &mut account.state {
+                    window.add(*spent);
+                    slot.changed = true;
+                }
+                slot.keep(account);
+            }
+        });
+        let _ = tried;
+    }
+    true
 }
+
+#[cfg(test)]
+mod tests;

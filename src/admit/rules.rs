@@ -1,10 +1,14 @@
 //! The budgets and limits that the file names, compiled.
 
 use super::Caller;
+use super::accounts::Gauge;
 use crate::config::{ChainId, Target};
 use crate::cost::Usd;
 use crate::exchange::Headers;
 use crate::host::Time;
+use jiff::civil::Date;
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Span, Timestamp};
 
 /// Over what a budget or limit adds up: each value has an account of its own. Requests without a value share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,10 +70,7 @@ impl Scope {
             Self::Session => known(&caller.session),
             Self::Provider => provider.to_owned(),
             Self::Model => target.name.clone(),
-            Self::Header(name) => {
-                let value = headers.get(name).unwrap_or_default().trim();
-                value.get(..value.floor_char_boundary(super::LONGEST_VALUE)).unwrap_or_default().to_owned()
-            }
+            Self::Header(name) => super::bounded(headers.get(name).unwrap_or_default()),
         }
     }
 }
@@ -85,9 +86,20 @@ pub enum Period {
     Month,
 }
 
+impl Period {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+            Self::Month => "month",
+        }
+    }
+}
+
 /// The clock that a budget's days begin by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Zone(Option<jiff::tz::TimeZone>);
+pub struct Zone(Option<TimeZone>);
 
 /// A stretch of time: seconds since the Unix epoch, the end excluded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,10 +120,73 @@ impl Zone {
     }
 
     /// The window of a period that holds at `now`.
+    ///
+    /// An hour has 3,600 seconds and begins with a full hour of the zone's clock. Where a clock is put forward or back by
+    /// half an hour, the first hour after it overlaps the last before it. Days and months begin with the first moment of
+    /// their first date: a day may have 23 or 25 hours, and one that a zone skips has none.
     pub fn window(&self, period: Period, now: Time) -> Window {
-        let _ = (period, now);
-        Window { starts: 0, ends: u64::MAX }
+        let seconds = now.unix_seconds();
+        self.0.as_ref().and_then(|zone| in_zone(zone, period, seconds)).unwrap_or_else(|| in_utc(period, seconds))
     }
+}
+
+const HOUR: u64 = 3_600;
+const DAY: u64 = 86_400;
+
+fn in_utc(period: Period, seconds: u64) -> Window {
+    let of = |starts: u64, length| Window { starts, ends: starts.saturating_add(length) };
+    match period {
+        Period::Hour => of(seconds / HOUR * HOUR, HOUR),
+        Period::Day => of(seconds / DAY * DAY, DAY),
+        Period::Month => {
+            let days = seconds / DAY;
+            let (year, month, day) = crate::host::civil(days);
+            let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+            let length = match month {
+                2 if leap => 29,
+                2 => 28,
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            of(days.saturating_sub(day.saturating_sub(1)).saturating_mul(DAY), DAY.saturating_mul(length))
+        }
+    }
+}
+
+/// `None` where the calendar ends.
+fn in_zone(zone: &TimeZone, period: Period, seconds: u64) -> Option<Window> {
+    let now = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
+    let offset = zone.to_offset(now);
+    if period == Period::Hour {
+        let local = now.as_second().checked_add(i64::from(offset.seconds()))?;
+        let into = u64::try_from(local.rem_euclid(3_600)).ok()?;
+        let starts = seconds.saturating_sub(into);
+        return Some(Window { starts, ends: starts.saturating_add(HOUR) });
+    }
+    let today = offset.to_datetime(now).date();
+    let (mut first, length) = match period {
+        Period::Month => (today.first_of_month(), Span::new().months(1)),
+        _ => (today, Span::new().days(1)),
+    };
+    let mut next = first.checked_add(length).ok()?;
+    // Where a clock is put back over midnight, yesterday's date returns: its day is over by then.
+    if first_moment(zone, next)? <= now {
+        (first, next) = (next, next.checked_add(length).ok()?);
+    }
+    let second = |moment: Timestamp| u64::try_from(moment.as_second()).ok();
+    Some(Window { starts: second(first_moment(zone, first)?).unwrap_or(0), ends: second(first_moment(zone, next)?)? })
+}
+
+/// When a date begins: at midnight, or, where the clock is put forward over it, then.
+fn first_moment(zone: &TimeZone, date: Date) -> Option<Timestamp> {
+    let midnight = zone.to_ambiguous_timestamp(date.to_datetime(jiff::civil::Time::midnight()));
+    let skipped = matches!(midnight.offset(), AmbiguousOffset::Gap { .. });
+    let moment = midnight.compatible().ok()?;
+    if !skipped {
+        return Some(moment);
+    }
+    let after = moment.checked_add(jiff::SignedDuration::from_secs(1)).ok()?;
+    zone.preceding(after).next().map(|change| change.timestamp())
 }
 
 /// What happens to a request that does not fit a budget.
@@ -150,6 +225,22 @@ pub struct Budget {
     pub of: Option<usize>,
 }
 
+impl Budget {
+    /// The name of the account of one of its values ([`Scope::value`]): no other budget's account and no other value's
+    /// has it. The window is no part of it: that is in the [`gauge`](Self::gauge).
+    pub fn account(&self, value: &str) -> String {
+        // The name is quoted because it may hold anything; with the scope in it, a reload that changes what a budget
+        // adds up over does not take one value's spending for another's.
+        format!("b {:?} {}={value}", self.name, self.per.word())
+    }
+
+    /// How its accounts count at `now`.
+    pub fn gauge(&self, now: Time) -> Gauge {
+        let Window { starts, ends } = self.zone.window(self.period, now);
+        Gauge::Window { limit: self.limit.0, starts, ends }
+    }
+}
+
 /// A limit. At least one of the three numbers is there.
 #[derive(Clone, Debug)]
 pub struct Limit {
@@ -165,4 +256,57 @@ pub struct Limit {
     pub concurrent: Option<u64>,
     /// The consumer that alone it is for.
     pub of: Option<usize>,
+}
+
+impl Limit {
+    /// The name of the account of one of its numbers (`requests`, `tokens`, `concurrent`) and values.
+    pub fn account(&self, number: &str, value: &str) -> String {
+        format!("l {:?} {number} {}={value}", self.name, self.per.word())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::test;
+
+    fn budget(name: &str, per: Scope) -> Budget {
+        Budget {
+            name: name.into(),
+            per,
+            period: Period::Day,
+            zone: Zone::default(),
+            limit: Usd(7),
+            warn_at: Vec::new(),
+            on_exceed: OnExceed::Block,
+            clamp: false,
+            unpriced: false,
+            of: None,
+        }
+    }
+
+    #[test]
+    fn accounts_are_told_apart_by_budget_scope_and_value() {
+        let names = ["a", "a b", "a\" project=x", "a\\", ""];
+        let scopes = [Scope::All, Scope::Project, Scope::Agent, Scope::Header("project".into())];
+        let values = ["", "x", "b project=x", "\" project=x", "="];
+        let mut seen = std::collections::BTreeSet::new();
+        for name in names {
+            for scope in &scopes {
+                for value in values {
+                    let account = budget(name, scope.clone()).account(value);
+                    assert!(seen.insert(account.clone()), "{account}");
+                }
+            }
+        }
+        assert_eq!(budget("day", Scope::Project).account("web"), "b \"day\" project=web");
+    }
+
+    #[test]
+    fn a_gauge_has_the_limit_and_the_window_at_hand() {
+        let budget = budget("day", Scope::All);
+        let now = Time(1_763_688_298_000_000_000);
+        let Window { starts, ends } = budget.zone.window(budget.period, now);
+        assert_eq!(budget.gauge(now), Gauge::Window { limit: 7, starts, ends });
+    }
 }

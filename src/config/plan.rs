@@ -1,7 +1,7 @@
 //! The compiled configuration: what the request path reads.
 
-use crate::admit::Consumers;
-use crate::admit::rules::{Budget, Limit};
+use crate::admit::rules::{Budget, Limit, Scope};
+use crate::admit::{Consumers, Identity};
 use crate::cost::Price;
 use crate::host::Secret;
 use crate::providers::{Auth, Jwt, Settings, Spec};
@@ -37,6 +37,9 @@ pub struct Plan {
     pub providers: Vec<Provider>,
     /// Every distinct ordered list of targets that the file names.
     pub chains: Vec<Chain>,
+    /// The composite clusters by the providers that they try in their order: for every chain of several targets, and for
+    /// what can be left of one when others of its targets are left out. Chains of the same providers share one.
+    pub composites: BTreeMap<Vec<ProviderId>, String>,
     /// Aliases by name, in the order of the file.
     pub aliases: Vec<(String, ChainId)>,
     /// Routing.
@@ -183,6 +186,14 @@ impl Plan {
         self.max_body.saturating_mul(2).saturating_add(HEADROOM).min(u64::from(u32::MAX))
     }
 
+    /// Whether anything depends on who is at the other end of a client's connection.
+    pub fn looks_at_peers(&self) -> bool {
+        let named = |identity: &Identity| matches!(identity, Identity::Principal(_));
+        self.consumers.list.iter().flat_map(|consumer| &consumer.identities).any(named)
+            || self.budgets.iter().any(|budget| budget.per == Scope::Ip)
+            || self.limits.iter().any(|limit| limit.per == Scope::Ip)
+    }
+
     /// The provider at `id`.
     pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
         self.providers.get(id.0)
@@ -209,9 +220,8 @@ impl Plan {
         if let [only] = targets {
             return self.provider(only.provider).map(|provider| provider.cluster.as_str());
         }
-        let names = |targets: &[Arc<Target>]| targets.iter().map(|target| target.name.clone()).collect::<Vec<_>>();
-        let wanted = names(targets);
-        self.chains.iter().find(|chain| names(&chain.targets) == wanted).map(|chain| chain.cluster.as_str())
+        let providers: Vec<ProviderId> = targets.iter().map(|target| target.provider).collect();
+        self.composites.get(&providers).map(String::as_str)
     }
 
     /// The alias of that name.
@@ -232,7 +242,7 @@ impl Plan {
             model: model.to_owned(),
             tokenizer: crate::tokens::tokenizer_for(found.spec.kind, model),
             context: crate::cost::context_window(found.spec.catalog_id, model),
-            max_output: crate::cost::max_output(model),
+            max_output: crate::cost::max_output(found.spec.catalog_id, model),
             price: crate::cost::catalog_price(found.spec.catalog_id, model),
             name,
         }))

@@ -5,7 +5,7 @@ use super::scalars::{decimal_to_picodollars, decimal_to_picodollars_per_token};
 use super::{Chain, ChainId, Plan, Provider, ProviderId, Target};
 use crate::cost::{PRICE_KINDS, Price, catalog_knows, price_from};
 use crate::tokens::{TOKENIZER_NAMES, tokenizer_named};
-use std::collections::{BTreeMap, btree_map};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The name that asks Conduit to choose. No alias can have it.
@@ -13,6 +13,9 @@ pub(crate) const AUTO: &str = "auto";
 
 /// The deepest aliases may name aliases.
 const DEEPEST: usize = 32;
+
+/// Of how many targets any may be left out, wherever they stand. Each such chain may need 2ⁿ - n - 1 clusters: 26.
+const MOST_LEFT_OUT_OF: usize = 5;
 
 /// Reads `models:` into the plan.
 pub(super) fn read_models(models: &Cursor<'_>, names: &[String], plan: &mut Plan) {
@@ -28,12 +31,13 @@ pub(super) fn read_models(models: &Cursor<'_>, names: &[String], plan: &mut Plan
             }
             Some(_) => {}
         }
-        let fields = entry.value.fields(&["tokenizer", "context", "price"]);
+        let fields = entry.value.fields(&["tokenizer", "context", "max_output", "price"]);
         let tokenizer = fields.get("tokenizer").and_then(|cursor| {
             let words: Vec<(&str, &str)> = TOKENIZER_NAMES.iter().map(|name| (*name, *name)).collect();
             cursor.word(&words).and_then(tokenizer_named)
         });
         let context = fields.get("context").and_then(|cursor| cursor.whole(1..=1_000_000_000_u64));
+        let max_output = fields.get("max_output").and_then(|cursor| cursor.whole(1..=1_000_000_000_u64));
         let price = fields.get("price").and_then(|cursor| read_price(&cursor));
         let known = entry.name.split_once('/').and_then(|(provider, model)| {
             let (id, _) = plan.provider_named(provider)?;
@@ -43,6 +47,7 @@ pub(super) fn read_models(models: &Cursor<'_>, names: &[String], plan: &mut Plan
             let mut target = Target::clone(&known);
             target.tokenizer = tokenizer.unwrap_or(target.tokenizer);
             target.context = context.or(target.context);
+            target.max_output = max_output.or(target.max_output);
             target.price = price.or(target.price);
             plan.models.insert(target.name.clone(), Arc::new(target));
         }
@@ -158,27 +163,43 @@ impl<'a, 'p> Chains<'a, 'p> {
         Some(self.chain(targets))
     }
 
-    /// The chain of these targets, and one for each of its ends: a request that the first targets cannot be asked goes
-    /// to the rest.
+    /// The chain of these targets.
     fn chain(&mut self, targets: Vec<Arc<Target>>) -> ChainId {
-        let rest = targets.get(1..).unwrap_or_default().to_vec();
-        let next = ChainId(self.plan.chains.len());
-        let id = match self.by_names.entry(targets.iter().map(|target| target.name.clone()).collect()) {
-            btree_map::Entry::Occupied(known) => return *known.get(),
-            btree_map::Entry::Vacant(new) => {
-                let cluster = match targets.as_slice() {
-                    [only] => self.plan.provider(only.provider).map(|provider| provider.cluster.clone()),
-                    _ => None,
-                };
-                let cluster = cluster.unwrap_or_else(|| format!("conduit.chain.{}", next.0));
-                self.plan.chains.push(Chain { targets, cluster });
-                *new.insert(next)
-            }
-        };
-        if !rest.is_empty() {
-            self.chain(rest);
+        let names: Vec<String> = targets.iter().map(|target| target.name.clone()).collect();
+        if let Some(known) = self.by_names.get(&names) {
+            return *known;
         }
+        let id = ChainId(self.plan.chains.len());
+        self.add_composites(&targets.iter().map(|target| target.provider).collect::<Vec<_>>());
+        let cluster = self.plan.cluster_of(&targets).unwrap_or_default().to_owned();
+        self.plan.chains.push(Chain { targets, cluster });
+        self.by_names.insert(names, id);
         id
+    }
+
+    /// The clusters of a chain of these providers: one for the whole, one for each of its ends, and, of an end that is
+    /// short enough, one for whatever is left in order when some are left out.
+    fn add_composites(&mut self, providers: &[ProviderId]) {
+        let mut rest = providers;
+        while rest.len() > MOST_LEFT_OUT_OF {
+            self.add_composite(rest.to_vec());
+            rest = rest.get(1..).unwrap_or_default();
+        }
+        let mut subsets: Vec<Vec<ProviderId>> = vec![Vec::new()];
+        for provider in rest {
+            let with = subsets.iter().map(|subset| subset.iter().chain([provider]).copied().collect());
+            subsets = with.collect::<Vec<_>>().into_iter().chain(subsets).collect();
+        }
+        for subset in subsets {
+            self.add_composite(subset);
+        }
+    }
+
+    fn add_composite(&mut self, providers: Vec<ProviderId>) {
+        if providers.len() > 1 {
+            let number = self.plan.composites.len();
+            self.plan.composites.entry(providers).or_insert_with(|| format!("conduit.chain.{number}"));
+        }
     }
 
     fn expand(&mut self, cursor: &Cursor<'a>, depth: usize) -> Option<Vec<Arc<Target>>> {

@@ -48,6 +48,7 @@ pub(super) fn read(root: &Cursor<'_>, env: &dyn Env) -> Plan {
         timeouts: timeouts(&fields),
         providers: Vec::new(),
         chains: Vec::new(),
+        composites: BTreeMap::new(),
         aliases: Vec::new(),
         routing: Routing::default(),
         models: BTreeMap::new(),

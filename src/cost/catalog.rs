@@ -39,6 +39,7 @@ struct Model<'a> {
     #[serde(borrow, rename = "match")]
     rule: Rule<'a>,
     context: Option<u64>,
+    max_output: Option<u64>,
     #[serde(borrow)]
     prices: Vec<Period<'a>>,
     #[serde(borrow, default)]
@@ -246,6 +247,13 @@ pub fn context_window(catalog_id: Option<&str>, model: &str) -> Option<u64> {
     of(catalog_id?).or_else(|| of(kin(catalog_id?)?))
 }
 
+/// How many tokens a model answers with at most at that provider, where its vendor says so. `None`: unknown, or as much
+/// as fits into its context.
+pub fn max_output(catalog_id: Option<&str>, model: &str) -> Option<u64> {
+    let of = |id| find(id, model)?.model.max_output;
+    of(catalog_id?).or_else(|| of(kin(catalog_id?)?))
+}
+
 /// Whether the catalog knows the model at that provider, priced or not.
 pub fn catalog_knows(catalog_id: Option<&str>, model: &str) -> bool {
     let known = |id| find(id, model).is_some();
@@ -318,6 +326,52 @@ mod tests {
         ] {
             assert_eq!(dates_written_out(name).as_deref(), want, "{name}");
         }
+    }
+
+    #[test]
+    fn models_answer_with_as_much_as_their_vendors_say() {
+        for (id, name, want) in [
+            ("openai", "gpt-4o", Some(16_384)),
+            ("openai", "gpt-4o-2024-05-13", Some(4_096)),
+            ("openai", "gpt-4o-mini-2024-07-18", Some(16_384)),
+            ("openai", "gpt-3.5-turbo", Some(4_096)),
+            ("openai", "gpt-4.1", Some(32_768)),
+            ("openai", "gpt-5-mini", Some(128_000)),
+            ("openai", "o4-mini", Some(100_000)),
+            ("azure", "gpt-4o", Some(16_384)),
+            ("anthropic", "claude-3-haiku-20240307", Some(4_096)),
+            ("anthropic", "claude-opus-4-1-20250805", Some(32_000)),
+            ("anthropic", "claude-sonnet-4-5-20250929", Some(64_000)),
+            ("anthropic", "claude-opus-4-8", Some(128_000)),
+            ("aws", "us.anthropic.claude-3-5-sonnet-20241022-v2:0", Some(8_192)),
+            ("aws", "amazon.nova-lite-v1:0", Some(10_000)),
+            ("google", "gemini-2.0-flash", Some(8_192)),
+            ("google", "gemini-2.5-pro", Some(65_536)),
+            ("groq", "llama-3.3-70b-versatile", Some(32_768)),
+            ("deepseek", "deepseek-chat", Some(8_192)),
+            ("zhipuai", "glm-4.7", Some(131_072)),
+            // As much as fits.
+            ("x-ai", "grok-4", None),
+            ("openai", "gpt-4-32k", None),
+            ("openai", "text-embedding-3-small", None),
+            ("openai", "no-such-model", None),
+        ] {
+            assert_eq!(max_output(Some(id), name), want, "{id} {name}");
+        }
+        assert_eq!(max_output(None, "gpt-4o"), None);
+    }
+
+    #[test]
+    fn no_model_answers_with_more_than_fits() {
+        let mut said = 0;
+        for id in catalog().unwrap().providers.keys() {
+            for model in &provider(id).unwrap().models {
+                let (Some(most), context) = (model.max_output, model.context) else { continue };
+                assert!(most > 0 && context.is_none_or(|context| most < context), "{id}: {most} of {context:?}");
+                said += 1;
+            }
+        }
+        assert!(said > 300, "{said}");
     }
 
     #[test]

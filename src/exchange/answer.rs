@@ -1,13 +1,19 @@
 //! The end of the path: the answer that the client sees, and how the exchange ended.
 
-use super::{ANSWERED_HEADER, Endpoint, Exchange, HeaderEdits, Headers, decide, headers, known_word, reason_text};
+use super::admission::Bill;
+use super::{
+    ANSWERED_HEADER, Endpoint, Exchange, HeaderEdits, Headers, Tried, decide, headers, known_word, reason_text,
+};
+use crate::admit::rules::Scope;
 use crate::config::Target;
+use crate::cost::Usd;
 use crate::formats::canonical::ApiError;
 use crate::host::Time;
 use crate::report::{Outcome, Record};
 use crate::route;
-use crate::tokens::{self, Tokenizer};
-use crate::usage::{Known, Tokens};
+use crate::usage::{Known, Tokens, Usage};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// What the gateway shall do with an answer's headers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +60,7 @@ impl Exchange {
         }
         self.count_embeddings();
         self.name_decision(&mut edits);
+        self.name_limits(&mut edits, headers, now);
         if self.first_byte.is_none() && !self.ledger.streamed {
             self.first_byte = Some(now);
         }
@@ -131,6 +138,10 @@ impl Exchange {
             self.first_byte = Some(now);
         }
         self.answer_ended |= ends;
+        if ends {
+            // Before the client has the last byte: what it asks next finds the accounts as they are.
+            self.settle_at_end(now);
+        }
     }
 
     /// The answer ended without a body (or with trailers).
@@ -145,21 +156,84 @@ impl Exchange {
 
     /// The exchange is over. `details` is Envoy's word for how the response ended (`response.code_details`).
     pub fn finish(&mut self, details: &str, now: Time) -> Record {
-        let mut known = if self.estimated { Known::Estimated } else { Known::Reported };
-        let begun = !self.ledger.said.is_empty() || (self.ledger.streamed && self.ledger.usage.input.is_some());
-        if self.ledger.usage.output.is_none() && begun {
-            // The client hung up, or the provider did not report: what was said counts, by our own count. Where only
-            // the prompt was reported yet, as Anthropic's streams begin, that is nothing, and the prompt is billed.
-            let tokenizer = self.ledger.answered.as_ref().map_or(Tokenizer::O200k, |t| t.tokenizer);
-            let said = tokens::count_text(tokenizer, &self.ledger.said);
-            self.ledger.usage.output = Some(said.tokens);
-            known = Known::Estimated;
-            if self.ledger.usage.input.is_none() {
-                self.ledger.usage.input = self.counted.map(|c| c.tokens);
-            }
-        }
+        self.settle_at_end(now);
+        let known = if self.estimated { Known::Estimated } else { Known::Reported };
         let outcome = self.outcome(details);
         Record::of(self, outcome, known, now)
+    }
+
+    /// What was used is known now as well as it ever will be: it takes the place of what was reserved.
+    fn settle_at_end(&mut self, now: Time) {
+        self.estimate();
+        self.settle(now);
+    }
+
+    /// Our own count of what was used, where the provider did not report it: the client hung up, or the provider broke
+    /// off, or never reports. Where only the prompt was reported yet, as Anthropic's streams begin, nothing was said,
+    /// and the prompt is billed.
+    fn estimate(&mut self) {
+        // A stream that began, or an answer that its client did not wait for: the provider had the prompt.
+        let begun =
+            !self.ledger.said.is_empty() || (self.ledger.streamed && self.ledger.tried.last().is_some_and(is_2xx));
+        let left = self.status.is_none() && self.replied.is_none() && self.ledger.tried.last().is_some_and(is_open);
+        let asks = self.endpoint.is_chat();
+        if self.ledger.usage.output.is_some() || !(begun || left && asks) {
+            return;
+        }
+        self.ledger.usage.output = Some(self.ledger.said.tokens().tokens);
+        self.estimated = true;
+        if self.ledger.usage.input.is_none() {
+            self.ledger.usage.input = self.counted.map(|c| c.tokens);
+        }
+    }
+
+    /// The budget or limit that the request did not fit.
+    pub fn exceeded(&self) -> Option<&str> {
+        self.exceeded.as_deref()
+    }
+
+    /// The values of request headers that budgets add up over, for the record: totals are rebuilt from these.
+    pub fn counted_headers(&self) -> BTreeMap<String, String> {
+        let scopes = self.plan.budgets.iter().map(|budget| &budget.per);
+        let names = scopes.filter_map(|scope| match scope {
+            Scope::Header(name) => Some(name),
+            _ => None,
+        });
+        let value = |name: &String| Some((name.clone(), crate::admit::bounded(self.headers.get(name)?)));
+        names.filter_map(value).collect()
+    }
+
+    /// What an attempt before the last used, where its provider reported it, and what that cost.
+    pub fn billed<'a>(&self, tried: &'a Tried) -> Option<(&'a Usage, Option<Usd>)> {
+        let (target, usage) = (tried.at.as_ref()?, tried.billed.as_ref()?);
+        Some((usage, self.cost_of(target, usage)))
+    }
+
+    /// What each attempt used that its provider bills, in their order.
+    pub(super) fn bills(&self) -> Vec<Bill> {
+        let bill = |target: &Arc<Target>, usage: &Usage| Bill {
+            tokens: usage.input.unwrap_or_default().plus(usage.output.unwrap_or_default()).0,
+            cost: self.cost_of(target, usage),
+            priced: target.price.is_some(),
+            target: Arc::clone(target),
+        };
+        let tried = &self.ledger.tried;
+        let before = tried.iter().filter_map(|tried| Some(bill(tried.at.as_ref()?, tried.billed.as_ref()?)));
+        let answered = self.ledger.answered.as_ref();
+        // A provider that answered without a word of usage may bill all the same.
+        let silent = self.ledger.usage.is_empty() && !tried.last().is_some_and(is_2xx);
+        let last = answered.filter(|_| !silent).map(|target| bill(target, &self.ledger.usage));
+        before.chain(last).collect()
+    }
+
+    fn cost_of(&self, target: &Target, usage: &Usage) -> Option<Usd> {
+        let price = target.price.as_ref()?;
+        let mut usage = std::borrow::Cow::Borrowed(usage);
+        if self.endpoint == Endpoint::Embeddings && usage.output.is_none() {
+            // There is no such thing as their output, though some price lists name one.
+            usage.to_mut().output = Some(Tokens(0));
+        }
+        crate::cost::cost_at(price, &usage, self.began)
     }
 
     fn outcome(&self, details: &str) -> Outcome {
@@ -186,14 +260,21 @@ impl Exchange {
 
     /// What it cost, as far as known: nothing where nothing was used.
     pub fn cost(&self) -> Option<crate::cost::Usd> {
-        let price = self.ledger.answered.as_ref()?.price.as_ref()?;
-        let mut usage = std::borrow::Cow::Borrowed(&self.ledger.usage);
-        if self.endpoint == Endpoint::Embeddings && usage.output.is_none() {
-            // There is no such thing as their output, though some price lists name one.
-            usage.to_mut().output = Some(Tokens(0));
-        }
-        crate::cost::cost_at(price, &usage, self.began)
+        let bills = self.bills();
+        let costs = bills.iter().map(|bill| bill.cost);
+        let sum = costs.into_iter().try_fold(Usd(0), |sum, cost| Some(sum.plus(cost?)));
+        sum.filter(|_| !bills.is_empty())
     }
+}
+
+/// Whether a provider answered that all is well.
+fn is_2xx(tried: &Tried) -> bool {
+    tried.status.is_some_and(|status| (200..300).contains(&status))
+}
+
+/// Whether an attempt got no answer.
+fn is_open(tried: &Tried) -> bool {
+    tried.status.is_none()
 }
 
 /// Envoy's own error before the request was whole: its client was too slow or sent what Envoy does not take.

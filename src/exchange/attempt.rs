@@ -14,6 +14,7 @@ use crate::formats::{Format, Incoming};
 use crate::host::Time;
 use crate::providers::{self, Body, Call, Envelope};
 use crate::route::cooldown;
+use crate::tokens::Meter;
 use crate::usage::Usage;
 use serde_json::Value;
 use std::cell::RefCell;
@@ -92,9 +93,21 @@ impl Attempt {
         credentials.extend(borrowed.google_token.clone());
         let credentials = Credentials::new(credentials);
         let ledger = &mut borrowed.ledger;
-        ledger.tried.push(Tried { target: target.name.clone(), status: None, began: now, took: None });
-        ledger.usage = Usage::default();
-        ledger.said.clear();
+        // What the attempt before reported is billed, whatever became of its answer.
+        let before = std::mem::take(&mut ledger.usage);
+        if let Some(tried) = ledger.tried.last_mut().filter(|_| !before.is_empty()) {
+            tried.billed = Some(before);
+        }
+        let at = Some(Arc::clone(&target));
+        ledger.tried.push(Tried {
+            target: target.name.clone(),
+            status: None,
+            began: now,
+            took: None,
+            at,
+            billed: None,
+        });
+        ledger.said = Meter::new(target.tokenizer);
         ledger.cut = false;
         ledger.streamed = false;
         ledger.refused = false;
@@ -243,6 +256,14 @@ impl Attempt {
         let plain = encoding.read_whole(body, most);
         let readable = plain.is_ok();
         let body = plain.as_ref().ok().and_then(Option::as_deref).unwrap_or(body);
+        // The moment of the answer's headers: what it says counts from there.
+        let took = exchange.ledger.tried.get(self.number).and_then(|tried| tried.took).unwrap_or_default();
+        let now = Time(self.began.0.saturating_add(took.0));
+        if let Some(until) = cooldown::until_body(status, body, now)
+            && exchange.plan.names(&self.target)
+        {
+            cooldown::begin(&*exchange.world.shared, &self.target.name, until);
+        }
         let whole = match self.call.body {
             _ if plain.as_ref().is_err_and(|unread| !self.passes_unread(&exchange, unread, status)) => {
                 unread(&exchange, &self.target, plain.as_ref().err(), status)
@@ -442,7 +463,7 @@ fn whole_answer(
     if json.is_some() && !failed || same && !readable {
         match json.and_then(|json| usage_of(&json, spoken)) {
             Some(usage) => exchange.ledger.usage = usage,
-            None => exchange.ledger.said.push_str(&said(spoken, body)),
+            None => exchange.ledger.said.push(&said(spoken, body)),
         }
         return Whole { status, content_type: JSON, body: None };
     }
@@ -465,7 +486,7 @@ fn whole_answer(
             // This format has no word for unknown.
             answer.usage.output = Some(crate::tokens::count_text(target.tokenizer, &said).tokens);
         }
-        exchange.ledger.said.push_str(&said);
+        exchange.ledger.said.push(&said);
     }
     let incoming = incoming(exchange, target, began);
     if streaming {

@@ -10,7 +10,9 @@ use crate::formats::splice::{self, Edit};
 use crate::formats::{Format, Outgoing, anthropic_messages, invoke};
 use crate::host::{Secret, Time};
 use crate::providers::{Ask, Auth, Body, Call, Envelope, GOOGLE_TOKEN_HEADER, Operation, SIGN_HEADER, presented, spec};
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// A body to send, and the parameters that its format has no place for.
 pub(super) type Sent = (Vec<u8>, Vec<String>);
@@ -178,6 +180,14 @@ pub(super) fn translate(
     if format == exchange.format && !carries_foreign(request, format) && format.takes_ids(request, &target.model) {
         return None;
     }
+    let lowered;
+    let request = match exchange.cap().filter(|cap| request.max_tokens.is_none_or(|said| said > *cap)) {
+        Some(cap) => {
+            lowered = ChatRequest { max_tokens: Some(cap), ..request.clone() };
+            &lowered
+        }
+        None => request,
+    };
     let written = translated(request, format, target, provider).and_then(|(body, dropped)| {
         // Where tokens are only counted there is no limit of an answer's, and Anthropic refuses one.
         let counts = exchange.endpoint == Endpoint::CountTokens && request.max_tokens.is_none();
@@ -226,12 +236,42 @@ fn edited(
             }
         }
         edits.extend(renamed(request, provider, format));
+        if let Some(cap) = exchange.cap().filter(|cap| request.max_tokens.is_none_or(|said| said > *cap)) {
+            edits.extend(output_limit(format, provider, body, cap));
+        }
         edits.extend(request.for_provider.keys().map(|name| Edit::Remove(name)));
         edits.extend(
             own_parameters(&request.for_provider, provider).map(|(name, value)| Edit::Set(name, value.to_string())),
         );
     }
     Ok((splice::edit(body, &edits).map_err(|_| no_object())?, dropped))
+}
+
+/// Sets the limit of the answer's length, where the client's format has it.
+fn output_limit<'a>(format: Format, provider: &Provider, body: &[u8], limit: u64) -> Vec<Edit<'a>> {
+    let limit = limit.to_string();
+    match format {
+        Format::AnthropicMessages => vec![Edit::Set("max_tokens", limit)],
+        Format::OpenAiResponses => vec![Edit::Set("max_output_tokens", limit)],
+        Format::BedrockConverse => vec![Edit::SetIn("inferenceConfig", "maxTokens", limit)],
+        Format::Gemini => vec![Edit::SetIn("generationConfig", "maxOutputTokens", limit)],
+        Format::OpenAiChat => {
+            // Two names for one thing, of which a provider takes one together with the client's own.
+            let said: BTreeMap<String, IgnoredAny> = serde_json::from_slice(body).unwrap_or_default();
+            let renamed = provider.spec.renames.iter().find(|(name, _)| *name == "max_completion_tokens");
+            let usual = renamed.map_or("max_completion_tokens", |(_, own)| own);
+            let old = said.contains_key("max_tokens") && renamed.is_none();
+            vec![Edit::Set(if old { "max_tokens" } else { usual }, limit)]
+        }
+    }
+}
+
+/// Whether a provider that can be asked this way can be asked this request, as far as is seen without writing it.
+pub(super) fn takes(exchange: &Exchange, provider: &Provider, call: &Call) -> Result<(), ApiError> {
+    match (call.body, &exchange.request) {
+        (Body::Chat(..), Some(request)) => refuse_rejected(request, provider),
+        _ => Ok(()),
+    }
 }
 
 /// Fails where the client asks for what the provider rejects and without which the answer would be another one.

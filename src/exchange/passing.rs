@@ -37,6 +37,7 @@ pub(super) fn names_a_model(headers: &Headers) -> bool {
 impl Exchange {
     /// Takes the whole body of a request that passes.
     pub(super) fn passing_body(&mut self, body: &[u8]) -> Step {
+        self.passed = body.len();
         let model = match shape(&self.headers) {
             Shape::Form(boundary) => {
                 let text = |name: &str| {
@@ -50,6 +51,9 @@ impl Exchange {
                 let json: Option<Value> = serde_json::from_slice(body).ok();
                 let said = |path: &str| json.as_ref().and_then(|json| json.pointer(path)?.as_bool()).unwrap_or(false);
                 self.streams = said("/stream");
+                let number = |path: &str| json.as_ref().and_then(|json| json.pointer(path)?.as_u64());
+                let most = number("/max_tokens").or_else(|| number("/max_output_tokens"));
+                self.passing_limits = (most, number("/n").unwrap_or(1).max(number("/best_of").unwrap_or(1)).max(1));
                 self.hides_usage = self.asks_for_usage() && !said("/stream_options/include_usage");
                 json.as_ref().and_then(|json| json.get("model")?.as_str()).map(str::to_owned)
             }

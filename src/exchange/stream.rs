@@ -3,18 +3,17 @@
 use super::Ledger;
 use super::decoding::Decoder;
 use super::frames::{FrameFault, Frames, Framing, first_message};
-use crate::formats::canonical::{ApiError, StreamEvent};
+use crate::formats::canonical::{ApiError, StopReason, StreamEvent};
 use crate::formats::secrets::Credentials;
 use crate::formats::splice::{self, Edit};
 use crate::formats::{Format, Incoming, ReadStream, WriteStream, sse};
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// The most bytes of one event. Larger ones end the stream with an error.
 const LARGEST_EVENT: usize = 16 * 1024 * 1024;
-/// The most bytes of streamed text that are kept for an estimate.
-const MOST_SAID: usize = 4 * 1024 * 1024;
 
 /// A streamed answer.
 pub struct Pipe {
@@ -29,6 +28,10 @@ pub struct Pipe {
     text: bool,
     /// The credentials that the request carried: an error may repeat them.
     credentials: Credentials,
+    /// It said more than is reserved for: the client's stream is over, the provider's is read for its usage only.
+    spent: bool,
+    /// The choices that began and are not over.
+    open: BTreeSet<u64>,
     /// The provider failed or an event held a credential. It stays so: an event may leave later than it was read.
     tainted: bool,
 }
@@ -65,6 +68,8 @@ impl Pipe {
             over: false,
             text: client != Format::BedrockConverse,
             credentials: Credentials::default(),
+            spent: false,
+            open: BTreeSet::new(),
             tainted: false,
         }
     }
@@ -84,6 +89,12 @@ impl Pipe {
         if self.over {
             return out;
         }
+        if self.spent {
+            self.read_on(bytes, ledger);
+            return out;
+        }
+        let bound = ledger.allowance.is_some();
+        let open = &mut self.open;
         let (reader, writer, how) = (&mut self.reader, &mut self.writer, self.how);
         let mut events = Vec::new();
         let mut tainted = self.tainted;
@@ -95,10 +106,12 @@ impl Pipe {
             reader.event(&event, &mut events);
             note(&events, ledger);
             tainted |= struck.is_some() || credentials.are_in(event.name) || failed(&events);
+            events.iter().for_each(|event| follow(event, open));
             if how != How::Translating && !failed(&events) {
                 // The client gets the provider's own start: should an error have to be written, that is no start again.
-                let starts = events.iter().filter(|event| matches!(event, StreamEvent::Start { .. }));
-                starts.for_each(|start| writer.write(start, &mut Vec::new()));
+                // Where it may come to an end of our own, all that is open has to be known.
+                let told = events.iter().filter(|event| bound || matches!(event, StreamEvent::Start { .. }));
+                told.for_each(|event| writer.write(event, &mut Vec::new()));
             }
             match how {
                 How::Verbatim => {}
@@ -136,6 +149,9 @@ impl Pipe {
             self.over = true;
             self.finish(ledger, &mut out);
             tainted = true;
+        } else if !self.open.is_empty() && ledger.is_spent() {
+            self.spent = true;
+            self.end_early(ledger, &mut out);
         }
         self.tainted = tainted;
         // Events leave whole, so that no key is split here.
@@ -162,6 +178,25 @@ impl Pipe {
         out.truncate(fine);
         self.over = true;
         self.writer.write(&StreamEvent::Error(error), out);
+    }
+
+    /// Ends the client's stream as its format ends one whose output limit is reached.
+    fn end_early(&mut self, ledger: &Ledger, out: &mut Vec<u8>) {
+        for choice in std::mem::take(&mut self.open) {
+            self.writer.write(&StreamEvent::Finish { choice, stop: StopReason::Length, stop_sequence: None }, out);
+        }
+        let mut usage = ledger.usage.clone();
+        usage.output = usage.output.or(Some(ledger.said.tokens().tokens));
+        self.writer.write(&StreamEvent::Usage(usage), out);
+        self.writer.write(&StreamEvent::End, out);
+    }
+
+    /// Reads what the provider says after that: it bills it.
+    fn read_on(&mut self, bytes: &[u8], ledger: &mut Ledger) {
+        let (reader, mut events) = (&mut self.reader, Vec::new());
+        let parsed = self.frames.push(bytes, &mut |event| reader.event(&event, &mut events));
+        note(&events, ledger);
+        self.over = parsed.is_err();
     }
 
     /// Ends the stream with an error, where it is not over, and gives what the client gets for that.
@@ -249,6 +284,22 @@ fn failed(events: &[StreamEvent]) -> bool {
     events.iter().any(|event| matches!(event, StreamEvent::Error(_)))
 }
 
+/// Follows which choices are open.
+fn follow(event: &StreamEvent, open: &mut BTreeSet<u64>) {
+    match event {
+        StreamEvent::Text { choice, .. }
+        | StreamEvent::Thinking { choice, .. }
+        | StreamEvent::Refusal { choice, .. }
+        | StreamEvent::ToolStart { choice, .. } => {
+            open.insert(*choice);
+        }
+        StreamEvent::Finish { choice, .. } => {
+            open.remove(choice);
+        }
+        _ => {}
+    }
+}
+
 /// Writes down what events say of usage, and what was said.
 fn note(events: &[StreamEvent], ledger: &mut Ledger) {
     for event in events {
@@ -257,11 +308,7 @@ fn note(events: &[StreamEvent], ledger: &mut Ledger) {
             StreamEvent::Text { text, .. }
             | StreamEvent::Thinking { text, .. }
             | StreamEvent::Refusal { text, .. }
-            | StreamEvent::ToolArguments { json: text, .. }
-                if ledger.said.len() < MOST_SAID =>
-            {
-                ledger.said.push_str(text);
-            }
+            | StreamEvent::ToolArguments { json: text, .. } => ledger.said.push(text),
             StreamEvent::Error(_) => ledger.cut = true,
             _ => {}
         }

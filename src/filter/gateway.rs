@@ -110,7 +110,10 @@ impl HttpContext for Gateway {
         }
         let now = hostcalls::now();
         self.id = format!("{}-{:x}", self.context_id, now.0);
-        let world = World { shared: Rc::new(hostcalls::SharedData), peer: peer() };
+        let looks =
+            self.plan.looks_at_peers() || headers.get(":path").is_some_and(|path| path.starts_with("/conduit/"));
+        let peer = if looks { peer() } else { Peer::default() };
+        let world = World { shared: Rc::new(hostcalls::SharedData), peer };
         let (exchange, step) = Exchange::begin_in(world, Arc::clone(&self.plan), self.id.clone(), headers, ends, now);
         let exchange = Rc::new(RefCell::new(exchange));
         EXCHANGES.with_borrow_mut(|all| all.insert(self.id.clone(), Rc::clone(&exchange)));

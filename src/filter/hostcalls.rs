@@ -71,6 +71,7 @@ unsafe extern "C" {
         size: *mut usize,
         cas: *mut u32,
     ) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
     fn proxy_set_shared_data(key: *const u8, key_size: usize, value: *const u8, value_size: usize, cas: u32) -> u32;
     fn proxy_define_metric(kind: u32, name: *const u8, name_size: usize, id: *mut u32) -> u32;
     fn proxy_increment_metric(id: u32, offset: i64) -> u32;
@@ -258,6 +259,12 @@ pub(super) fn increment_metric(id: u32, offset: i64) {
 pub(super) fn record_metric(id: u32, value: u64) {
     // SAFETY: plain numbers.
     unsafe { proxy_record_metric(id, value) };
+}
+
+/// Asks for a tick each so many milliseconds.
+pub(super) fn set_tick_period(millis: u32) {
+    // SAFETY: a plain number.
+    unsafe { proxy_set_tick_period_milliseconds(millis) };
 }
 
 /// The data that all workers share.

@@ -55,6 +55,14 @@ pub struct ChatRequest {
 }
 
 impl ChatRequest {
+    /// How many tokens of reasoning are asked for, where a number is.
+    pub fn thinking_budget(&self) -> Option<u64> {
+        match self.reasoning {
+            Some(Reasoning::Budget(tokens)) => Some(tokens),
+            _ => None,
+        }
+    }
+
     /// The last members' names of what is [`unplaced`](Self::unplaced).
     pub fn unplaced_names(&self) -> impl Iterator<Item = &str> {
         self.unplaced.keys().map(|path| path.rsplit('.').next().unwrap_or(path))

@@ -6,6 +6,7 @@
 //! milliseconds, and token usage is a counter, so that its sum is exact.
 
 use super::Record;
+use super::record::{Labels, UsageRecord};
 use std::collections::HashSet;
 
 /// What kind of metric.
@@ -36,6 +37,8 @@ pub enum Metric {
     Unpriced,
     /// Exchanges.
     Requests,
+    /// Exchanges that did not fit a budget or a limit, by its name (`rule`) and what became of them.
+    Exceeded,
     /// Microseconds of parsing, counting and routing.
     RoutingDuration,
     /// Exchanges in flight.
@@ -53,6 +56,7 @@ impl Metric {
             Self::Cost => "conduit_cost_picodollars",
             Self::Unpriced => "conduit_unpriced_requests",
             Self::Requests => "conduit_requests",
+            Self::Exceeded => "conduit_exceeded",
             Self::RoutingDuration => "conduit_routing_duration",
             Self::Exchanges => "conduit_exchanges",
         }
@@ -64,7 +68,7 @@ impl Metric {
             Self::TokenUsage | Self::TokenDetail => "tokens",
             Self::RequestDuration | Self::TimeToFirstToken => "milliseconds",
             Self::Cost => "picodollars",
-            Self::Unpriced | Self::Requests | Self::Exchanges => "1",
+            Self::Unpriced | Self::Requests | Self::Exceeded | Self::Exchanges => "1",
             Self::RoutingDuration => "microseconds",
         }
     }
@@ -87,6 +91,7 @@ pub const LABELS: &[&str] = &[
     "gen_ai_operation_name",
     "target",
     "reason",
+    "rule",
     "outcome",
 ];
 
@@ -141,9 +146,10 @@ pub fn samples(record: &Record, models: &mut KnownModels) -> Vec<Sample> {
     let model = models.label(&labels.model);
     let target = if record.target.is_some() { format!("{}/{model}", labels.provider) } else { "none".to_owned() };
     let mut out = Vec::with_capacity(10);
-    let mut add = |metric: Metric, labels: &[(&str, &str)], value: u64| {
-        out.push(Sample { metric, name: full_name(metric, labels), value });
-    };
+    let mut add = |metric: Metric, labels: &[(&str, &str)], value: u64| out.push(sample(metric, labels, value));
+    if let Some(rule) = &record.exceeded {
+        add(Metric::Exceeded, &[("rule", rule), ("outcome", record.outcome.word())], 1);
+    }
     add(
         Metric::Requests,
         &[("target", &target), ("reason", record.reason.unwrap_or("none")), ("outcome", record.outcome.word())],
@@ -152,10 +158,36 @@ pub fn samples(record: &Record, models: &mut KnownModels) -> Vec<Sample> {
     if record.target.is_none() {
         return out;
     }
-    let about = [("gen_ai_provider_name", labels.provider.as_str()), ("gen_ai_request_model", model)];
-    let [provider, model] = about;
+    let [provider, model_label] = [("gen_ai_provider_name", labels.provider.as_str()), ("gen_ai_request_model", model)];
     let operation = ("gen_ai_operation_name", labels.operation);
-    let usage = &record.usage;
+    add(Metric::RequestDuration, &[provider, model_label, operation], record.duration_ms);
+    if let Some(ttft) = record.ttft_ms.filter(|_| record.stream) {
+        add(Metric::TimeToFirstToken, &[provider, model_label, operation], ttft);
+    }
+    let billed = record.attempts.iter().filter_map(|attempt| attempt.billed.as_ref());
+    // The record's cost is that of all attempts; where one of them is unknown, none is added, as in the record.
+    let mut last = record.cost_picodollars;
+    for billed in billed {
+        let part = billed.cost_picodollars.unwrap_or(0);
+        let cost = last.is_some().then_some(part);
+        last = last.map(|cost| cost.saturating_sub(part));
+        used(&billed.labels, models.label(&billed.labels.model), &billed.usage, cost, &mut out);
+    }
+    used(labels, models.label(&labels.model), &record.usage, last, &mut out);
+    if record.cost_picodollars.is_none() && record.usage.known.is_some() && !record.priced {
+        out.push(sample(Metric::Unpriced, &[provider, model_label], 1));
+    }
+    out
+}
+
+fn sample(metric: Metric, labels: &[(&str, &str)], value: u64) -> Sample {
+    Sample { metric, name: full_name(metric, labels), value }
+}
+
+/// What one attempt used and cost.
+fn used(labels: &Labels, model: &str, usage: &UsageRecord, cost: Option<u128>, out: &mut Vec<Sample>) {
+    let (provider, model) = (("gen_ai_provider_name", labels.provider.as_str()), ("gen_ai_request_model", model));
+    let operation = ("gen_ai_operation_name", labels.operation);
     for (metric, kind, tokens) in [
         (Metric::TokenUsage, "input", usage.prompt_tokens),
         (Metric::TokenUsage, "output", usage.completion_tokens),
@@ -164,19 +196,12 @@ pub fn samples(record: &Record, models: &mut KnownModels) -> Vec<Sample> {
         (Metric::TokenDetail, "reasoning", usage.reasoning_tokens),
     ] {
         if let Some(tokens) = tokens.filter(|tokens| tokens.0 > 0) {
-            add(metric, &[provider, model, ("gen_ai_token_type", kind), operation], tokens.0);
+            out.push(sample(metric, &[provider, model, ("gen_ai_token_type", kind), operation], tokens.0));
         }
     }
-    match record.cost_picodollars {
-        Some(cost) => add(Metric::Cost, &[provider, model], u64::try_from(cost).unwrap_or(u64::MAX)),
-        None if usage.known.is_some() && !record.priced => add(Metric::Unpriced, &[provider, model], 1),
-        None => {}
+    if let Some(cost) = cost {
+        out.push(sample(Metric::Cost, &[provider, model], u64::try_from(cost).unwrap_or(u64::MAX)));
     }
-    add(Metric::RequestDuration, &[provider, model, operation], record.duration_ms);
-    if let Some(ttft) = record.ttft_ms.filter(|_| record.stream) {
-        add(Metric::TimeToFirstToken, &[provider, model, operation], ttft);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The access-log record: one JSON line per exchange, from which all totals can be rebuilt.
 
 use crate::admit::Caller;
+use crate::config::Target;
 use crate::cost::Usd;
 use crate::exchange::{Exchange, known_word, prompt_tokens, reason_word};
 use crate::host::Time;
 use crate::route::Reason;
-use crate::usage::{Count, Known, Tokens};
+use crate::usage::{Count, Known, Tokens, Usage};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -160,6 +161,9 @@ pub struct Billed {
     pub usage: UsageRecord,
     /// What it cost, in picodollars.
     pub cost_picodollars: Option<u128>,
+    /// What the metrics need besides.
+    #[serde(skip)]
+    pub labels: Labels,
 }
 
 /// Tokens, and how they are known.
@@ -206,7 +210,7 @@ impl Record {
         let decision = exchange.decision();
         let target = ledger.answered.as_ref().or_else(|| decision.and_then(|d| d.targets.first()));
         let provider = target.and_then(|t| exchange.plan().provider(t.provider)).map(|p| p.name.clone());
-        let cost = exchange.cost().filter(|_| !ledger.usage.is_empty());
+        let cost = exchange.cost();
         let ms = |tried: &crate::exchange::Tried| tried.took.unwrap_or_else(|| now.since(tried.began)).millis();
         Self {
             time: head.began.rfc3339(),
@@ -217,11 +221,11 @@ impl Record {
             agent_type: head.caller.agent_type.clone(),
             session: head.caller.session.clone(),
             key: head.caller.key.clone(),
-            headers: BTreeMap::new(),
+            headers: exchange.counted_headers(),
             endpoint: head.endpoint,
             model: head.model.map(bounded),
             target: target.map(|t| bounded(&t.name)),
-            provider: provider.clone(),
+            provider,
             reason: decision.map(|d| reason_word(&d.reason)),
             rule: decision.and_then(|d| match &d.reason {
                 Reason::Rule(name) | Reason::Alias(name) => Some(name.clone()),
@@ -231,24 +235,28 @@ impl Record {
             attempts: ledger
                 .tried
                 .iter()
-                .map(|t| AttemptRecord { target: bounded(&t.target), status: t.status, ms: ms(t), billed: None })
+                .map(|t| AttemptRecord {
+                    target: bounded(&t.target),
+                    status: t.status,
+                    ms: ms(t),
+                    billed: exchange.billed(t).map(|(usage, cost)| Billed {
+                        usage: reported(usage, Known::Reported),
+                        cost_picodollars: cost.map(|Usd(pico)| pico),
+                        labels: labels(exchange, t.at.as_deref(), head.endpoint),
+                    }),
+                })
                 .collect(),
             stream: head.stream,
             status: head.status,
             outcome,
-            exceeded: None,
+            exceeded: exchange.exceeded().map(str::to_owned),
             usage: usage_record(exchange, &head, known),
             cost_picodollars: cost.map(|Usd(pico)| pico),
             cost_usd: cost.map(|usd| usd.to_string()),
             priced: target.is_some_and(|t| t.price.is_some()),
             ttft_ms: head.first_byte.map(|at| at.since(head.began).millis()),
             duration_ms: now.since(head.began).millis(),
-            labels: Labels {
-                provider: provider.unwrap_or_else(|| "none".to_owned()),
-                // A path without a format may name no model, and a label must not be empty.
-                model: target.map(|t| t.model.as_str()).filter(|m| !m.is_empty()).unwrap_or("none").to_owned(),
-                operation: operation(head.endpoint),
-            },
+            labels: labels(exchange, target.map(|target| &**target), head.endpoint),
         }
     }
 
@@ -259,11 +267,32 @@ impl Record {
     }
 }
 
+fn labels(exchange: &Exchange, target: Option<&Target>, endpoint: &str) -> Labels {
+    let provider = target.and_then(|target| exchange.plan().provider(target.provider));
+    Labels {
+        provider: provider.map_or("none", |provider| &provider.name).to_owned(),
+        // A path without a format may name no model, and a label must not be empty.
+        model: target.map(|t| t.model.as_str()).filter(|m| !m.is_empty()).unwrap_or("none").to_owned(),
+        operation: operation(endpoint),
+    }
+}
+
 fn usage_record(exchange: &Exchange, head: &Head<'_>, known: Known) -> UsageRecord {
     let usage = &exchange.ledger().usage;
     let used = !usage.is_empty();
     UsageRecord {
         prompt_tokens: if used { prompt_tokens(exchange).map(|(tokens, _)| tokens) } else { None },
+        known: used.then(|| known_word(known)),
+        counted_prompt_tokens: head.counted.map(|count| count.tokens),
+        counted: head.counted.map(|count| known_word(count.known)),
+        ..reported(usage, known)
+    }
+}
+
+/// What a provider reported.
+fn reported(usage: &Usage, known: Known) -> UsageRecord {
+    UsageRecord {
+        prompt_tokens: usage.input,
         cached_tokens: usage.cached_input,
         cache_write_tokens: usage.cache_write,
         cache_write_1h_tokens: usage.cache_write_1h,
@@ -273,9 +302,9 @@ fn usage_record(exchange: &Exchange, head: &Head<'_>, known: Known) -> UsageReco
         reasoning_tokens: usage.reasoning,
         audio_completion_tokens: usage.audio_output,
         service_tier: usage.service_tier.clone(),
-        known: used.then(|| known_word(known)),
-        counted_prompt_tokens: head.counted.map(|count| count.tokens),
-        counted: head.counted.map(|count| known_word(count.known)),
+        known: Some(known_word(known)),
+        counted_prompt_tokens: None,
+        counted: None,
     }
 }
 

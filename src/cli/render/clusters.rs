@@ -1,7 +1,8 @@
-//! The clusters: three per provider (its HTTP, its hop, its wire; see [`tap`]), one composite cluster per chain of several targets.
+//! The clusters: three per provider (its HTTP, its hop, its wire; see [`tap`]), composite clusters for chains of several
+//! targets and for what may be left of them.
 
 use super::{Options, credentials, millis, socket, tap, typed};
-use crate::config::{Address, Chain, Plan, Provider};
+use crate::config::{Address, Plan, Provider, ProviderId};
 use serde_json::{Value, json};
 use std::net::IpAddr;
 
@@ -12,7 +13,7 @@ const PLENTY: u32 = 100_000;
 pub(super) fn all(plan: &Plan, options: &Options) -> Vec<Value> {
     let providers =
         plan.providers.iter().flat_map(|p| [provider(p, plan), tap::hop_cluster(p, plan), wire(p, plan, options)]);
-    let chains = plan.chains.iter().filter(|chain| chain.targets.len() > 1).map(|c| composite(c, plan));
+    let chains = plan.composites.iter().map(|(members, name)| composite(name, members, plan));
     providers.chain(chains).chain(credentials::clusters(plan)).collect()
 }
 
@@ -117,11 +118,11 @@ fn transport(host: &str, ip: bool, options: &Options) -> Value {
 }
 
 /// Attempt *n* goes to the *n*-th cluster; a provider may stand in the list more than once.
-fn composite(chain: &Chain, plan: &Plan) -> Value {
-    let members = chain.targets.iter().filter_map(|target| plan.provider(target.provider));
+fn composite(name: &str, members: &[ProviderId], plan: &Plan) -> Value {
+    let members = members.iter().filter_map(|id| plan.provider(*id));
     let members: Vec<Value> = members.map(|provider| json!({"name": provider.cluster})).collect();
     json!({
-        "name": chain.cluster,
+        "name": name,
         "lb_policy": "CLUSTER_PROVIDED",
         // Retries count against this cluster's limit, of which Envoy's default is 3 at a time.
         "circuit_breakers": plenty(),

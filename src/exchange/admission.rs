@@ -1,0 +1,518 @@
+//! Room for a request: what it may use at most is reserved before it leaves, and settled when it is over.
+//!
+//! Every target of the chain is reckoned with, since any may answer: of what several would add to one account the
+//! dearest is reserved. A target that does not fit leaves its place to the others; where none fits, the budget says what
+//! happens.
+
+use super::worst::{self, Worst};
+use super::{Endpoint, Exchange, Reply, Step};
+use crate::admit::accounts::{self, Claim, Full, Gauge, Hold, Standing};
+use crate::admit::rules::{Budget, Limit, OnExceed, Scope};
+use crate::config::{Plan, Target};
+use crate::cost::Usd;
+use crate::formats::Format;
+use crate::formats::canonical::{ApiError, ErrorKind};
+use crate::host::{Span, Time};
+use crate::route::Decision;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// The fewest output tokens that an answer is clamped to: with fewer there is no answer worth its prompt.
+const FEWEST: u64 = 16;
+/// A client that is told to come back later than this is told not to try again by itself.
+const LONGEST_RETRY: Span = Span(60_000_000_000);
+
+/// What an exchange has reserved.
+#[derive(Debug, Default)]
+pub(super) struct Admission {
+    hold: Hold,
+    /// What the claims of the hold are of, in their order.
+    entries: Vec<Entry>,
+    cap: Option<u64>,
+    /// Completion tokens that are reserved for, all choices together.
+    output: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Entry {
+    rule: Rule,
+    /// Which of the rule's accounts: the value of its scope.
+    value: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rule {
+    Budget(usize),
+    Requests(usize),
+    Tokens(usize),
+    Concurrent(usize),
+}
+
+/// Why there is no room.
+enum Refusal {
+    Full(Entry, Box<Full>),
+    Unpriced { budget: usize, target: Arc<Target> },
+}
+
+/// What one attempt used, for the accounts.
+pub(super) struct Bill {
+    pub target: Arc<Target>,
+    pub tokens: u64,
+    /// `None`: nobody knows.
+    pub cost: Option<Usd>,
+    /// Whether the target has a price at all.
+    pub priced: bool,
+}
+
+impl Exchange {
+    /// The output limit that a budget lowered the request's to.
+    pub(super) fn cap(&self) -> Option<u64> {
+        self.admission.as_ref().and_then(|admission| admission.cap)
+    }
+
+    fn is_bound(&self) -> bool {
+        !(self.plan.budgets.is_empty() && self.plan.limits.is_empty())
+    }
+
+    fn rules(&self) -> impl Iterator<Item = (Rule, &Scope)> {
+        let ours = |of: Option<usize>| of.is_none() || of == self.consumer;
+        let budgets = self.plan.budgets.iter().enumerate().filter(move |(_, budget)| ours(budget.of));
+        let limits = self.plan.limits.iter().enumerate().filter(move |(_, limit)| ours(limit.of));
+        let limits = limits.flat_map(|(index, limit)| {
+            let numbers = [
+                limit.requests.map(|_| Rule::Requests(index)),
+                limit.tokens.map(|_| Rule::Tokens(index)),
+                limit.concurrent.map(|_| Rule::Concurrent(index)),
+            ];
+            numbers.into_iter().flatten().map(move |rule| (rule, &limit.per))
+        });
+        // Limits first: they are cheaper to ask, and sooner free again.
+        limits.chain(budgets.map(|(index, budget)| (Rule::Budget(index), &budget.per)))
+    }
+
+    /// Reserves room for a decision, which may become another one for it: with fewer targets, or with cheaper ones.
+    pub(super) fn admit(&mut self, mut decision: Decision) -> Result<Decision, Step> {
+        self.release();
+        if !self.is_bound() {
+            return Ok(decision);
+        }
+        let mut forced = BTreeSet::new();
+        let mut cap = None;
+        let mut downgraded = false;
+        // Each round leaves something out: a target, a budget that only warns, the output, the chain.
+        let most = self.plan.budgets.len().saturating_add(decision.targets.len()).saturating_add(16);
+        for _ in 0..most {
+            let refusal = match self.reserve(&decision, cap, &forced) {
+                Ok(admission) => {
+                    self.ledger.allowance = admission.output;
+                    self.admission = Some(admission);
+                    return Ok(decision);
+                }
+                Err(refusal) => refusal,
+            };
+            if let Some(fewer) = self.without_what_does_not_fit(&decision, cap, &refusal) {
+                decision = fewer;
+                continue;
+            }
+            self.refused_for = Some(decision.targets.clone());
+            let (index, left) = match &refusal {
+                Refusal::Full(Entry { rule: Rule::Budget(index), .. }, full) => (*index, Some(full.standing.left())),
+                Refusal::Full(..) => return Err(self.refuse(&refusal)),
+                Refusal::Unpriced { budget, .. } => (*budget, None),
+            };
+            let plan = Arc::clone(&self.plan);
+            let Some(budget) = plan.budgets.get(index) else { return Err(self.refuse(&refusal)) };
+            let affords = left.filter(|_| budget.clamp && cap.is_none());
+            if let Some(found) = affords.and_then(|left| self.affordable(&decision.targets, left)) {
+                cap = Some(found);
+                continue;
+            }
+            self.exceeded = Some(budget.name.clone());
+            match budget.on_exceed {
+                OnExceed::Warn if left.is_some() => {
+                    forced.insert(index);
+                }
+                OnExceed::Downgrade(chain) if !downgraded => match plan.chain(chain) {
+                    Some(chain) => {
+                        downgraded = true;
+                        cap = None;
+                        decision.rejected.push(format!("{}: budget {}", names(&decision.targets), budget.name));
+                        decision.targets.clone_from(&chain.targets);
+                        decision.cluster.clone_from(&chain.cluster);
+                    }
+                    None => return Err(self.refuse(&refusal)),
+                },
+                _ => return Err(self.refuse(&refusal)),
+            }
+        }
+        Err(self.error(&ApiError::new(503, "the gateway found no room for this request; try again")))
+    }
+
+    fn reserve(&self, decision: &Decision, cap: Option<u64>, forced: &BTreeSet<usize>) -> Result<Admission, Refusal> {
+        let worsts: Vec<Worst> = decision.targets.iter().map(|target| worst::of(self, target, cap)).collect();
+        let (mut claims, mut entries) = (Vec::new(), Vec::new());
+        for (rule, scope) in self.rules() {
+            let mut values: Vec<(String, u128)> = Vec::new();
+            for (target, worst) in decision.targets.iter().zip(&worsts) {
+                let value = self.value_of(scope, target);
+                let amount = self.amount(rule, target, worst)?;
+                match values.iter_mut().find(|(known, _)| *known == value) {
+                    Some((_, known)) => *known = amount.max(*known),
+                    None => values.push((value, amount)),
+                }
+            }
+            for (value, amount) in values {
+                let Some((account, gauge)) = account(&self.plan, rule, &value, self.began) else { continue };
+                let forced = matches!(rule, Rule::Budget(index) if forced.contains(&index));
+                claims.push(Claim { account, gauge, amount, forced });
+                entries.push(Entry { rule, value });
+            }
+        }
+        let output = worsts.iter().filter_map(|worst| worst.output).max();
+        match accounts::reserve(&*self.world.shared, claims, self.began) {
+            Ok(hold) => Ok(Admission { hold, entries, cap, output }),
+            Err(full) => match entries.into_iter().nth(full.claim) {
+                Some(entry) => Err(Refusal::Full(entry, Box::new(full))),
+                None => Ok(Admission::default()),
+            },
+        }
+    }
+
+    fn amount(&self, rule: Rule, target: &Arc<Target>, worst: &Worst) -> Result<u128, Refusal> {
+        match rule {
+            Rule::Requests(_) | Rule::Concurrent(_) => Ok(1),
+            Rule::Tokens(index) => {
+                let most = self.plan.limits.get(index).and_then(|limit| limit.tokens).unwrap_or(u64::MAX);
+                // An output limit that no bucket could ever hold is no reason to refuse a prompt that fits.
+                Ok(u128::from(if worst.prompt <= most { worst.tokens.min(most) } else { worst.tokens }))
+            }
+            Rule::Budget(index) => match (worst.cost, self.plan.budgets.get(index)) {
+                (Some(cost), _) => Ok(cost.0),
+                (None, Some(budget)) if !budget.unpriced && self.is_billed() => {
+                    Err(Refusal::Unpriced { budget: index, target: Arc::clone(target) })
+                }
+                (None, _) => Ok(0),
+            },
+        }
+    }
+
+    /// Whether providers bill what is asked: not where tokens are only counted, or no model is named.
+    fn is_billed(&self) -> bool {
+        match self.endpoint {
+            Endpoint::CountTokens => false,
+            Endpoint::Other { .. } => self.model_asked.is_some(),
+            _ => true,
+        }
+    }
+
+    fn value_of(&self, scope: &Scope, target: &Target) -> String {
+        let provider = self.plan.provider(target.provider).map_or("", |provider| provider.name.as_str());
+        scope.value(&self.caller, &self.headers, target, provider)
+    }
+
+    /// The decision without the targets that do not fit; `None`: nobody would be left, or it is not up to targets.
+    fn without_what_does_not_fit(&self, decision: &Decision, cap: Option<u64>, refusal: &Refusal) -> Option<Decision> {
+        if decision.targets.len() < 2 {
+            return None;
+        }
+        let plan = &self.plan;
+        let fits = |target: &Arc<Target>| match refusal {
+            Refusal::Unpriced { .. } => target.price.is_some(),
+            Refusal::Full(entry, full) => match (scope_of(plan, entry.rule), entry.rule) {
+                (Some(scope), _) if scope.is_of_target() => self.value_of(scope, target) != entry.value,
+                (_, Rule::Budget(_)) => {
+                    worst::of(self, target, cap).cost.is_some_and(|cost| cost.0 <= full.standing.left())
+                }
+                _ => true,
+            },
+        };
+        let (rest, out): (Vec<_>, Vec<_>) = decision.targets.iter().cloned().partition(fits);
+        if out.is_empty() {
+            return None;
+        }
+        // A chain has a cluster for most of its parts, not for all.
+        let rest = if plan.cluster_of(&rest).is_some() { rest } else { rest.into_iter().take(1).collect() };
+        let cluster = plan.cluster_of(&rest).filter(|_| !rest.is_empty())?.to_owned();
+        let mut fewer = Decision { targets: rest, cluster, ..decision.clone() };
+        fewer.rejected.push(format!("{}: {}", names(&out), self.name_of(refusal)));
+        Some(fewer)
+    }
+
+    /// The most output tokens with which the dearest of the targets still costs at most `left`.
+    fn affordable(&self, targets: &[Arc<Target>], left: u128) -> Option<u64> {
+        let request = self.request.as_ref().filter(|_| self.endpoint.is_chat())?;
+        let thinks = request.thinking_budget().unwrap_or(0);
+        let cost = |cap: u64| {
+            let costs = targets.iter().map(|target| worst::of(self, target, Some(cap)).cost);
+            costs.collect::<Option<Vec<_>>>()?.into_iter().max().map(|cost| cost.0)
+        };
+        // Reasoning comes out of the same limit; a provider refuses one that leaves nothing to say.
+        let fewest = thinks.saturating_add(FEWEST);
+        let (mut good, mut bad) = (fewest, 1_u64 << 24);
+        if cost(good)? > left {
+            return None;
+        }
+        while bad.saturating_sub(good) > 1 {
+            let middle = good.saturating_add(bad.saturating_sub(good) / 2);
+            if cost(middle)? <= left { good = middle } else { bad = middle }
+        }
+        Some(good)
+    }
+
+    fn name_of(&self, refusal: &Refusal) -> String {
+        let budget = |index: usize| self.plan.budgets.get(index).map_or("", |budget| budget.name.as_str()).to_owned();
+        let limit = |index: usize| self.plan.limits.get(index).map_or("", |limit| limit.name.as_str()).to_owned();
+        match refusal {
+            Refusal::Unpriced { budget: index, .. } => format!("budget {}", budget(*index)),
+            Refusal::Full(entry, _) => match entry.rule {
+                Rule::Budget(index) => format!("budget {}", budget(index)),
+                Rule::Requests(index) | Rule::Tokens(index) | Rule::Concurrent(index) => {
+                    format!("limit {}", limit(index))
+                }
+            },
+        }
+    }
+
+    fn refuse(&mut self, refusal: &Refusal) -> Step {
+        let plan = Arc::clone(&self.plan);
+        let (message, code, wait, rule) = match refusal {
+            Refusal::Unpriced { budget, target } => {
+                let Some(budget) = plan.budgets.get(*budget) else { return self.lost() };
+                let message = format!(
+                    "{} has no price, so that budget {} cannot hold for it: set one under `models:`, or \
+                     `unpriced: allow` for the budget",
+                    target.name, budget.name
+                );
+                self.exceeded = Some(budget.name.clone());
+                return self.error(&ApiError::new(403, message).with_code("model_unpriced").with_param("model"));
+            }
+            Refusal::Full(entry, full) => match entry.rule {
+                Rule::Budget(index) => {
+                    let Some(budget) = plan.budgets.get(index) else { return self.lost() };
+                    self.exceeded = Some(budget.name.clone());
+                    let wants = self.amount_of(entry);
+                    (over_budget(budget, &entry.value, &full.standing, wants), "budget_exceeded", full.wait, entry.rule)
+                }
+                rule @ (Rule::Requests(index) | Rule::Tokens(index) | Rule::Concurrent(index)) => {
+                    let Some(limit) = plan.limits.get(index) else { return self.lost() };
+                    self.exceeded = Some(limit.name.clone());
+                    (over_limit(limit, rule, entry, full), "rate_limit_exceeded", full.wait, rule)
+                }
+            },
+        };
+        let mut error = ApiError::new(429, message).with_code(code);
+        if matches!(rule, Rule::Budget(_)) && self.format != Format::AnthropicMessages {
+            error.kind = ErrorKind::Billing;
+        }
+        let mut step = self.error(&error);
+        if let Step::Reply(reply) = &mut step {
+            self.say_when(reply, rule, wait);
+        }
+        step
+    }
+
+    fn lost(&mut self) -> Step {
+        self.error(&ApiError::new(500, "the gateway lost the rule that this request does not fit"))
+    }
+
+    /// What the request would have had reserved in an account, for a message.
+    fn amount_of(&self, entry: &Entry) -> Option<Usd> {
+        let targets = self.refused_for.as_ref()?;
+        let scope = scope_of(&self.plan, entry.rule)?;
+        let fitting = targets.iter().filter(|target| self.value_of(scope, target) == entry.value);
+        fitting.filter_map(|target| worst::of(self, target, None).cost).max()
+    }
+
+    fn say_when(&self, reply: &mut Reply, rule: Rule, wait: Option<Span>) {
+        let wait = match rule {
+            // Nobody knows when another request ends.
+            Rule::Concurrent(_) => Some(Span(1_000_000_000)),
+            _ => wait,
+        };
+        if let Some(wait) = wait {
+            reply.headers.push(("retry-after".into(), wait.0.div_ceil(1_000_000_000).max(1).to_string()));
+            reply.headers.push(("retry-after-ms".into(), wait.0.div_ceil(1_000_000).max(1).to_string()));
+        }
+        if wait.is_none_or(|wait| wait > LONGEST_RETRY) {
+            // The SDKs of OpenAI and Anthropic would try again within seconds.
+            reply.headers.push(("x-should-retry".into(), "false".into()));
+        }
+    }
+
+    /// Gives back what was reserved: nothing left.
+    pub(super) fn release(&mut self) {
+        if let Some(admission) = self.admission.take() {
+            let nothing: Vec<Option<u128>> = admission.entries.iter().map(|_| Some(0)).collect();
+            admission.hold.settle(&*self.world.shared, &nothing, self.began);
+        }
+    }
+
+    /// Keeps what is reserved while the exchange is under way. To be called several times per
+    /// [`accounts::LEASE`].
+    pub fn renew(&mut self, now: Time) {
+        if let Some(admission) = &mut self.admission {
+            admission.hold.renew(&*self.world.shared, now);
+        }
+    }
+
+    /// Puts what was used in the place of what was reserved. Once; later calls do nothing.
+    pub(super) fn settle(&mut self, now: Time) {
+        let Some(admission) = self.admission.take() else { return };
+        let bills = self.bills();
+        let sent = !self.ledger.tried.is_empty();
+        let used = admission.entries.iter().map(|entry| {
+            let scope = scope_of(&self.plan, entry.rule)?;
+            let of_target = scope.is_of_target();
+            let ours = |bill: &&Bill| !of_target || self.value_of(scope, &bill.target) == entry.value;
+            let mut bills = bills.iter().filter(ours);
+            match entry.rule {
+                Rule::Requests(_) if of_target => {
+                    let tried = |tried: &&super::Tried| match &tried.at {
+                        Some(target) => self.value_of(scope, target) == entry.value,
+                        None => false,
+                    };
+                    Some(u128::from(self.ledger.tried.iter().any(|one| tried(&one))))
+                }
+                Rule::Requests(_) => Some(u128::from(sent)),
+                Rule::Concurrent(_) => Some(0),
+                Rule::Tokens(_) => Some(bills.fold(0, |sum: u128, bill| sum.saturating_add(u128::from(bill.tokens)))),
+                Rule::Budget(_) => bills.try_fold(0_u128, |sum, bill| match bill.cost {
+                    Some(cost) => Some(sum.saturating_add(cost.0)),
+                    // What was reserved stands for what nobody knows; where there is no price, for nothing.
+                    None if bill.priced => None,
+                    None => Some(sum),
+                }),
+            }
+        });
+        let used: Vec<Option<u128>> = used.collect();
+        admission.hold.settle(&*self.world.shared, &used, now);
+    }
+
+    /// How the limits and budgets stand that this exchange is bound by, for the headers of its answer.
+    pub(super) fn standings(&self, now: Time) -> Vec<(Kind, Standing)> {
+        if !self.is_bound() {
+            return Vec::new();
+        }
+        let decided = || self.decision.as_ref()?.targets.first();
+        let refused = || self.refused_for.as_ref()?.first();
+        let answered = self.ledger.answered.as_ref().or_else(decided).or_else(refused);
+        let Some(target) = answered else { return Vec::new() };
+        let stands = |(rule, scope): (Rule, &Scope)| {
+            let kind = match rule {
+                Rule::Requests(_) => Kind::Requests,
+                Rule::Tokens(_) => Kind::Tokens,
+                Rule::Budget(index) if self.plan.budgets.get(index).is_some_and(|b| !b.warn_at.is_empty()) => {
+                    Kind::Budget(index)
+                }
+                Rule::Budget(_) | Rule::Concurrent(_) => return None,
+            };
+            let (account, gauge) = account(&self.plan, rule, &self.value_of(scope, target), self.began)?;
+            Some((kind, accounts::standing(&*self.world.shared, &account, gauge, now)))
+        };
+        self.rules().filter_map(stands).collect()
+    }
+}
+
+/// What a [`Standing`] is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Requests,
+    Tokens,
+    /// A budget by its place in the plan.
+    Budget(usize),
+}
+
+fn scope_of(plan: &Plan, rule: Rule) -> Option<&Scope> {
+    match rule {
+        Rule::Budget(index) => plan.budgets.get(index).map(|budget| &budget.per),
+        Rule::Requests(index) | Rule::Tokens(index) | Rule::Concurrent(index) => {
+            plan.limits.get(index).map(|limit| &limit.per)
+        }
+    }
+}
+
+fn account(plan: &Plan, rule: Rule, value: &str, began: Time) -> Option<(String, Gauge)> {
+    Some(match rule {
+        Rule::Budget(index) => {
+            let budget = plan.budgets.get(index)?;
+            (budget.account(value), budget.gauge(began))
+        }
+        Rule::Requests(index) => {
+            let limit = plan.limits.get(index)?;
+            (limit.account("requests", value), Gauge::Bucket { capacity: limit.requests? })
+        }
+        Rule::Tokens(index) => {
+            let limit = plan.limits.get(index)?;
+            (limit.account("tokens", value), Gauge::Bucket { capacity: limit.tokens? })
+        }
+        Rule::Concurrent(index) => {
+            let limit = plan.limits.get(index)?;
+            (limit.account("concurrent", value), Gauge::Slots { most: limit.concurrent? })
+        }
+    })
+}
+
+fn names(targets: &[Arc<Target>]) -> String {
+    targets.iter().map(|target| target.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// Whose account it is, for a message: ` of project web`.
+fn whose(scope: &Scope, value: &str) -> String {
+    match (scope, value) {
+        (Scope::All, _) => String::new(),
+        // A fingerprint is nothing to a reader.
+        (Scope::Key, _) => " of this key".into(),
+        (scope, "") => format!(" of requests without {}", scope.word()),
+        (scope, value) => format!(" of {} {}", scope.word(), super::headers::value(value)),
+    }
+}
+
+fn over_budget(budget: &Budget, value: &str, standing: &Standing, wants: Option<Usd>) -> String {
+    let resets = standing.resets.map_or_else(|| "never".to_owned(), Time::rfc3339);
+    let wants = wants.map(|usd| format!(", this request may cost up to {usd} USD")).unwrap_or_default();
+    format!(
+        "budget {}{} is used up: {} USD spent, {} USD reserved by requests under way, limit {} USD per {}{wants}; \
+         it resets at {resets}",
+        budget.name,
+        whose(&budget.per, value),
+        Usd(standing.spent),
+        Usd(standing.reserved),
+        budget.limit,
+        budget.period.word(),
+    )
+}
+
+fn over_limit(limit: &Limit, rule: Rule, entry: &Entry, full: &Full) -> String {
+    let whose = whose(&limit.per, &entry.value);
+    let name = &limit.name;
+    match rule {
+        Rule::Concurrent(_) => {
+            let most = limit.concurrent.unwrap_or_default();
+            format!("limit {name}{whose} is reached: {most} requests at the same time; try again when one is over")
+        }
+        Rule::Tokens(_) => {
+            let most = limit.tokens.unwrap_or_default();
+            match full.wait {
+                None => format!(
+                    "this request is larger than limit {name}{whose} ever allows: {most} tokens per minute; send a \
+                     shorter one"
+                ),
+                Some(wait) => format!(
+                    "limit {name}{whose} is reached: {most} tokens per minute, {} left; try again in {}",
+                    full.standing.left(),
+                    seconds(wait)
+                ),
+            }
+        }
+        _ => {
+            let most = limit.requests.unwrap_or_default();
+            let wait = full.wait.map(|wait| format!("; try again in {}", seconds(wait))).unwrap_or_default();
+            format!("limit {name}{whose} is reached: {most} requests per minute{wait}")
+        }
+    }
+}
+
+fn seconds(wait: Span) -> String {
+    let millis = wait.0.div_ceil(1_000_000);
+    format!("{}.{:03} s", millis / 1_000, millis % 1_000)
+}

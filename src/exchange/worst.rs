@@ -1,0 +1,126 @@
+//! What a request may use at most at a target.
+
+use super::Exchange;
+use crate::config::Target;
+use crate::cost::{self, Most, Usd};
+use crate::formats::canonical::{ChatRequest, Message, Part};
+use crate::usage::Tokens;
+use serde_json::Value;
+
+/// Output tokens that are reckoned with in token limits where the request sets no limit of its own.
+const USUAL_OUTPUT: u64 = 1_024;
+/// Output tokens of a model of which nothing is known.
+const UNKNOWN_OUTPUT: u64 = 131_072;
+
+/// What a request may use at most.
+#[derive(Clone, Debug)]
+pub(super) struct Worst {
+    /// Prompt tokens by our count.
+    pub prompt: u64,
+    /// Tokens that a limit reckons with: the prompt by our count, the output as far as it is said.
+    pub tokens: u64,
+    /// Completion tokens, all choices together, where there is such a thing.
+    pub output: Option<u64>,
+    /// What it may cost; `None`: the target has no price that tells.
+    pub cost: Option<Usd>,
+}
+
+/// What the request of an exchange may use at most at a target, with at most `cap` output tokens.
+pub(super) fn of(exchange: &Exchange, target: &Target, cap: Option<u64>) -> Worst {
+    let count = exchange.counted_at(target);
+    let prompt = count.map_or(0, |count| count.tokens.0);
+    let most = count.map_or_else(|| unread(exchange, target), |count| count.most.0);
+    let request = exchange.request.as_ref();
+    let (said, choices) = match request {
+        Some(request) => (request.max_tokens, choices(request)),
+        None => (exchange.passing_limits.0, exchange.passing_limits.1),
+    };
+    let answers = exchange.endpoint.is_chat() || request.is_none() && exchange.embeddings.is_none();
+    let known = target.max_output.or_else(|| target.context.map(|context| context.saturating_sub(prompt).max(1)));
+    let lowered = |limit: u64| cap.map_or(limit, |cap| cap.min(limit));
+    // A provider does not take a limit above its own; it does not answer with more either.
+    let limit = match (said, known) {
+        (Some(said), Some(known)) => said.min(known),
+        (said, known) => said.or(known).unwrap_or(UNKNOWN_OUTPUT),
+    };
+    let output = if answers { lowered(limit).saturating_mul(choices) } else { 0 };
+    let limited = if answers { lowered(said.unwrap_or(USUAL_OUTPUT)).saturating_mul(choices) } else { 0 };
+    let mut worst = Most { input: Tokens(most), output: Tokens(output), ..Most::default() };
+    match request {
+        Some(request) => look(request, &mut worst),
+        None if exchange.embeddings.is_none() => {
+            worst = Most { audio_input: true, image_input: true, audio_output: true, cache_write: true, ..worst };
+        }
+        None => {}
+    }
+    let cost = target.price.as_ref().and_then(|price| cost::most_at(price, &worst, exchange.began));
+    let output = answers.then_some(output);
+    Worst { prompt, tokens: prompt.saturating_add(limited), output, cost }
+}
+
+/// Prompt tokens of a body that nobody read: no tokenizer makes more of a text than it has bytes, and no model takes more
+/// than fit.
+fn unread(exchange: &Exchange, target: &Target) -> u64 {
+    exchange.passed_bytes().min(target.context.unwrap_or(UNKNOWN_OUTPUT))
+}
+
+fn choices(request: &ChatRequest) -> u64 {
+    let n = ["n", "candidateCount"].iter().find_map(|name| request.extra.get(*name)?.as_u64());
+    n.unwrap_or(1).max(1)
+}
+
+/// What of a request may be billed in a way of its own.
+fn look(request: &ChatRequest, worst: &mut Most) {
+    let mut marks = Marks::default();
+    request.messages.iter().for_each(|message| marks.message(message));
+    request.tools.iter().for_each(|tool| marks.cache(tool.cache.as_ref()));
+    marks.cache(request.extra.get("cache_control"));
+    // Only Anthropic's cache is written where it is asked for; others write as they like, at the price of input or less,
+    // and where they name a price for it, it may be billed.
+    worst.cache_write = true;
+    worst.cache_write_1h = marks.hour;
+    worst.audio_input = marks.audio;
+    worst.image_input = marks.image;
+    let modalities = request.extra.get("modalities").and_then(Value::as_array);
+    worst.audio_output = modalities.is_some_and(|all| all.iter().any(|one| one == "audio"));
+    let tier = request.extra.get("service_tier").or_else(|| request.extra.get("serviceTier"));
+    worst.service_tier = tier.and_then(Value::as_str).map(str::to_ascii_lowercase);
+}
+
+#[derive(Default)]
+struct Marks {
+    hour: bool,
+    audio: bool,
+    image: bool,
+}
+
+impl Marks {
+    fn message(&mut self, message: &Message) {
+        message.parts.iter().for_each(|part| self.part(part));
+    }
+
+    fn cache(&mut self, mark: Option<&Value>) {
+        let long = |mark: &Value| mark.get("ttl").and_then(Value::as_str).is_some_and(|ttl| ttl != "5m");
+        self.hour |= mark.is_some_and(long);
+    }
+
+    fn part(&mut self, part: &Part) {
+        match part {
+            Part::Audio { .. } => self.audio = true,
+            Part::Image { cache, .. } => {
+                self.image = true;
+                self.cache(cache.as_ref());
+            }
+            Part::Document { cache, .. } => {
+                self.image = true;
+                self.cache(cache.as_ref());
+            }
+            Part::Text { cache, .. } => self.cache(cache.as_ref()),
+            Part::ToolResult { parts, cache, .. } => {
+                self.cache(cache.as_ref());
+                parts.iter().for_each(|part| self.part(part));
+            }
+            _ => {}
+        }
+    }
+}
