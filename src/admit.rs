@@ -8,7 +8,7 @@ pub mod accounts;
 mod consumer;
 pub mod rules;
 
-pub use consumer::{Allowed, Consumer, Consumers, Denied, Identity, identify};
+pub use consumer::{Allowed, Consumer, Consumers, Denied, Identity, identify, stranger};
 
 /// Who calls, as far as known. Dimensions of the record and fields of routing rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,17 +3,23 @@
 //! The text becomes a tree that knows lines and columns (`yaml`); each section is decoded by hand (`read` has the
 //! tools, one file per section the rest), so that one reading finds every mistake.
 
+mod budgets;
 mod conditions;
+mod consumers;
+mod limits;
 mod plan;
 mod providers;
 mod read;
 mod routing;
 mod scalars;
+mod scopes;
 mod targets;
 mod top;
 mod yaml;
 
+pub(crate) use consumers::{CONSUMER_NAME, EXPIRES, is_consumer_name};
 pub use plan::*;
+pub(crate) use scalars::time;
 pub(crate) use targets::AUTO;
 
 use crate::host::Env;

@@ -31,6 +31,7 @@ pub use answer::AnswerEdits;
 pub use attempt::{AnswerHead, Attempt, AttemptError, lost_exchange};
 pub use decide::decide;
 pub use endpoint::Endpoint;
+pub(crate) use endpoint::percent_decoded;
 pub use headers::{HeaderEdits, Headers};
 pub use ledger::{Ledger, Tried};
 pub use preview::Preview;
@@ -166,7 +167,7 @@ impl Exchange {
         let anthropic_client = headers.get("anthropic-version").is_some();
         let (identified, denied) = match admit::identify(&plan, &headers, &world.peer, now) {
             Ok(identified) => (identified, None),
-            Err(denied) => (Default::default(), Some(denied)),
+            Err(denied) => ((admit::stranger(&headers, &world.peer), None), Some(denied)),
         };
         let (caller, consumer) = identified;
         let mut exchange = Self {
@@ -229,7 +230,9 @@ impl Exchange {
             Endpoint::Health => self.reply(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
             Endpoint::Models(id) => {
                 let health = |target: &Target| self.health(target);
-                let reply = listing::models(&self.plan, id.as_deref(), self.format, self.began, &health);
+                let consumer = self.consumer.and_then(|place| self.plan.consumers.list.get(place));
+                let allowed = consumer.map(|consumer| &consumer.allowed);
+                let reply = listing::models(&self.plan, allowed, id.as_deref(), self.format, self.began, &health);
                 self.reply(reply)
             }
             Endpoint::WrongMethod(allowed) => {
@@ -269,14 +272,18 @@ impl Exchange {
         }
     }
 
-    /// The answer to a caller who is not let in. Which of the reasons it is, only an expired consumer learns.
+    /// The answer to a caller who is not let in (<https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2>).
     fn not_let_in(&mut self, denied: &Denied) -> Step {
         let message = match denied {
             Denied::Anonymous => "no API key: send one as `authorization: Bearer KEY` or `x-api-key: KEY`".to_owned(),
             Denied::Unknown => "this API key is not known here: check it, or ask for a new one".to_owned(),
             Denied::Expired(since) => format!("this API key expired on {since}: ask for a new one"),
         };
-        self.error(&ApiError::new(401, message).with_code("invalid_api_key"))
+        let mut step = self.error(&ApiError::new(401, message).with_code("invalid_api_key"));
+        if let Step::Reply(reply) = &mut step {
+            reply.headers.push(("www-authenticate".into(), "Bearer".into()));
+        }
+        step
     }
 
     /// Whether a body of that many bytes (so far) is more than is taken; the answer says so.

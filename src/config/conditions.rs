@@ -187,7 +187,7 @@ fn read_field(cursor: &Cursor<'_>) -> Option<Field> {
 }
 
 /// RFC 9110, 5.1: a token.
-fn is_header_name(name: &str) -> bool {
+pub(super) fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 

@@ -1,6 +1,8 @@
 //! Texts with a meaning of their own: sizes, durations, prices, URLs, `${VARIABLES}`.
 
 use super::Url;
+use crate::cost::Usd;
+use crate::host::Time;
 use std::net::Ipv6Addr;
 
 /// Bytes of `32MiB`, `10MB`, `500KiB`, `4096`.
@@ -41,16 +43,44 @@ fn number_and_unit(text: &str) -> Option<(u64, &str)> {
 /// Picodollars per token of a price in USD per million tokens, from its decimal digits: `0.10` is 100 000. `None` for
 /// what is no such number, is negative, or is finer than a picodollar per token (more than six decimals).
 pub(super) fn decimal_to_picodollars_per_token(text: &str) -> Option<u64> {
-    decimal::<6>(text)
+    decimal::<6>(text)?.try_into().ok()
 }
 
 /// Picodollars of an amount in USD, in the same way.
 pub(super) fn decimal_to_picodollars(text: &str) -> Option<u64> {
-    decimal::<12>(text)
+    decimal::<12>(text)?.try_into().ok()
+}
+
+/// An amount in USD from its decimal digits, exactly; at most a trillion.
+pub(super) fn usd(text: &str) -> Option<Usd> {
+    const MOST: u128 = 1_000_000_000_000 * 1_000_000_000_000;
+    decimal::<12>(text).filter(|amount| *amount <= MOST).map(Usd)
+}
+
+/// Thousandths of a share from its decimal digits: `0.5` is 500. `None` for what is 0, above 1, or finer.
+pub(super) fn thousandths(text: &str) -> Option<u32> {
+    decimal::<3>(text).filter(|share| (1..=1_000).contains(share))?.try_into().ok()
+}
+
+/// A date (its beginning in UTC) or an RFC 3339 time. What lies outside of the years that [`Time`] knows is its nearest.
+pub(crate) fn time(text: &str) -> Option<Time> {
+    /// The last year that fits whole.
+    const LAST_YEAR: i16 = 2553;
+    let date: jiff::civil::Date = text.get(.."2027-01-01".len())?.parse().ok()?;
+    let far = date.year() > LAST_YEAR;
+    // The parser knows no times at the very end of the year 9999, which people write for "never".
+    let year = if far { "2000" } else { text.get(..4)? };
+    let rest = text.get(4..)?;
+    let zoned = if rest.len() == "-01-01".len() { format!("{year}{rest}T00:00:00Z") } else { format!("{year}{rest}") };
+    // It takes more than RFC 3339 has: a zone in brackets, a time without seconds.
+    let plain = zoned.len() >= "2027-01-01T00:00:00Z".len() && !zoned.contains('[');
+    let parsed: jiff::Timestamp = zoned.parse().ok().filter(|_| plain)?;
+    let nanoseconds = u64::try_from(parsed.as_nanosecond().max(0)).unwrap_or(u64::MAX);
+    Some(Time(if far { u64::MAX } else { nanoseconds }))
 }
 
 /// A decimal number times 10 to the power of `DECIMALS`, where that is whole.
-fn decimal<const DECIMALS: usize>(text: &str) -> Option<u64> {
+fn decimal<const DECIMALS: usize>(text: &str) -> Option<u128> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let decimals = decimals.trim_end_matches('0');
     let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
@@ -205,6 +235,51 @@ mod tests {
         }
         assert_eq!(decimal_to_picodollars("0.005"), Some(5_000_000_000));
         assert_eq!(decimal_to_picodollars("0.0000000000001"), None);
+        assert_eq!(usd("20000000.000000000001"), Some(Usd(20_000_000_000_000_000_001)));
+        assert_eq!((usd("1000000000000").is_some(), usd("1000000000000.01"), usd("-1")), (true, None, None));
+    }
+
+    #[test]
+    fn shares_are_above_0_and_at_most_1() {
+        for (text, want) in [
+            ("0.5", Some(500)),
+            ("1", Some(1_000)),
+            ("1.000", Some(1_000)),
+            (".001", Some(1)),
+            ("0", None),
+            ("0.0005", None),
+            ("1.001", None),
+            ("80", None),
+            ("50%", None),
+        ] {
+            assert_eq!(thousandths(text), want, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_date_begins_in_utc_and_a_time_says_its_offset() {
+        let at = |seconds: u64| Some(Time(seconds * 1_000_000_000));
+        for (text, want) in [
+            ("2027-01-01", at(1_798_761_600)),
+            ("2027-01-01T00:00:00Z", at(1_798_761_600)),
+            ("2027-01-01T02:00:00+02:00", at(1_798_761_600)),
+            ("2027-01-01T00:00:00.5Z", Some(Time(1_798_761_600_500_000_000))),
+            ("1960-01-01", Some(Time(0))),
+            ("9999-12-31", Some(Time(u64::MAX))),
+            ("9999-12-31T23:59:59Z", Some(Time(u64::MAX))),
+            ("9999-12-31T25:00:00Z", None),
+            ("9999-02-29", None),
+            ("2027-02-29", None),
+            ("2027-01-01T00:00:00", None),
+            ("2027-01-01T00:00:00+02:00[Europe/Berlin]", None),
+            ("2027-1-1", None),
+            ("01/02/2027", None),
+            ("20270101", None),
+            ("never", None),
+            ("", None),
+        ] {
+            assert_eq!(time(text), want, "{text}");
+        }
     }
 
     #[test]

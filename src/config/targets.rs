@@ -291,6 +291,19 @@ impl<'a, 'p> Chains<'a, 'p> {
         Some(target)
     }
 
+    /// Reports a name that no request could ask for with success.
+    pub fn check_name(&self, at: &Cursor<'_>, name: &str) {
+        let split = name.split_once('/').filter(|(_, model)| !model.is_empty());
+        let known = name == AUTO
+            || self.aliases.contains_key(name)
+            || split.is_some_and(|(provider, _)| self.names.iter().any(|known| known == provider))
+            || self.targets.values().any(|target| target.model == name)
+            || self.plan.providers.iter().any(|provider| catalog_knows(provider.spec.catalog_id, name));
+        if !known {
+            self.unknown(at, name, split.map(|(provider, _)| provider));
+        }
+    }
+
     fn unknown(&self, at: &Cursor<'_>, name: &str, provider: Option<&str>) {
         let near_alias = near(name, self.order.iter().copied());
         match provider {

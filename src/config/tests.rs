@@ -355,3 +355,114 @@ fn lines_and_columns_count_characters_of_the_file() {
     let told = super::load("version: 1\r\nproviders: {}\r\nlisten: 5\r\n", &none_set).unwrap_err();
     assert_eq!((told[0].line, told[0].column, told[1].line, told[1].column), (2, 12, 3, 9));
 }
+
+#[test]
+fn consumers_budgets_and_limits_become_part_of_the_plan() {
+    use crate::admit::rules::{OnExceed, Period, Scope, Zone};
+    use crate::admit::{Allowed, Identity};
+    use crate::cost::Usd;
+    use crate::host::Time;
+    const DOLLAR: u128 = 1_000_000_000_000;
+    let plan = plan(COMPLETE);
+    let list = &plan.consumers.list;
+    assert_eq!(list.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["alice", "bob", "svc", "mesh"]);
+    let alice = &list[0];
+    assert!(matches!(alice.identities.as_slice(), [Identity::Key([0x2b, 0xd8, ..])]));
+    assert_eq!((alice.project.as_deref(), alice.agent.as_deref(), alice.admin), (Some("web"), Some("helper"), true));
+    let names = ["fast", "openai/*", "anthropic/claude-sonnet-4-5"].map(str::to_owned);
+    assert_eq!(alice.allowed, Allowed { names: Some(names.into()) });
+    assert_eq!(alice.expires.map(Time::rfc3339).as_deref(), Some("2027-01-01T00:00:00.000Z"));
+    assert!(matches!(list[1].identities.as_slice(), [Identity::Key([0x81, ..]), Identity::Key([0x6f, ..])]));
+    assert_eq!(list[2].identities, [Identity::Header("x-jwt-sub".into(), "svc-1".into())]);
+    assert_eq!(list[3].identities, [Identity::Principal("spiffe://cluster.local/ns/a/sa/b".into())]);
+    assert_eq!((&list[3].allowed, list[3].expires, list[3].admin), (&Allowed::default(), None, false));
+
+    let budget = |name: &str| plan.budgets.iter().find(|budget| budget.name == name).unwrap();
+    assert_eq!(plan.budgets.len(), 6);
+    let day = budget("alice.day");
+    assert_eq!((&day.per, day.of, day.period, day.limit), (&Scope::Consumer, Some(0), Period::Day, Usd(5 * DOLLAR)));
+    assert_eq!(budget("alice.sprint").limit, Usd(60 * DOLLAR + DOLLAR / 2));
+    let company = budget("company-day");
+    assert_eq!((&company.per, company.of, company.on_exceed), (&Scope::All, None, OnExceed::Block));
+    assert_eq!(
+        (&company.zone, &company.warn_at, company.clamp, company.unpriced),
+        (&Zone::default(), &vec![], false, false)
+    );
+    let project = budget("project");
+    assert_eq!((&project.warn_at, project.period), (&vec![500, 800], Period::Month));
+    assert_eq!(project.on_exceed, OnExceed::Downgrade(plan.alias("fast").unwrap()));
+    let spike = budget("spike");
+    assert_eq!((&spike.zone, spike.clamp, spike.unpriced), (&Zone::named("Europe/Berlin").unwrap(), true, true));
+    let team = budget("team");
+    assert_eq!((&team.per, team.limit, team.on_exceed), (&Scope::Header("x-team".into()), Usd(0), OnExceed::Warn));
+
+    let limits: Vec<_> = plan
+        .limits
+        .iter()
+        .map(|limit| (limit.name.as_str(), limit.per.word(), limit.of, limit.requests, limit.tokens, limit.concurrent))
+        .collect();
+    assert_eq!(
+        limits,
+        [
+            ("alice", "consumer".to_owned(), Some(0), Some(60), Some(100_000), Some(5)),
+            ("everyone", "consumer".to_owned(), None, Some(600), Some(200_000), Some(20)),
+            ("address", "ip".to_owned(), None, None, None, Some(50)),
+        ]
+    );
+    assert_eq!(plan.trusted_headers, ["x-conduit-project", "x-conduit-session"]);
+}
+
+#[test]
+fn clients_say_their_dimensions_themselves_until_the_file_names_consumers() {
+    let trusted = |more: &str| plan(&with(more)).trusted_headers;
+    let consumer = "consumers: {a: {principal: a}}\n";
+    assert_eq!(trusted(""), top::DIMENSIONS);
+    assert_eq!(trusted(consumer), [""; 0]);
+    assert_eq!(trusted("trusted_headers: [x-conduit-agent]"), ["x-conduit-agent"]);
+    assert_eq!(trusted("trusted_headers: []"), [""; 0]);
+    assert_eq!(trusted(&format!("{consumer}trusted_headers: [x-conduit-agent-type]")), ["x-conduit-agent-type"]);
+}
+
+#[test]
+fn consumers_that_are_named_without_anyone_are_no_open_door() {
+    for none in ["consumers:", "consumers: {}", "consumers: ~"] {
+        let told = told(&with(none));
+        assert!(told.len() == 1 && told[0].contains("found no consumer"), "{told:?}");
+    }
+    for hidden in [
+        "consumers: sk-hidden",
+        "consumers: [sk-hidden]",
+        "consumers: {a: sk-hidden}",
+        "consumers: {a: {sha256: [sk-hidden, [sk-hidden], {sk: sk-hidden}]}}",
+    ] {
+        let told = told(&with(hidden));
+        assert!(!told.is_empty() && !told.concat().contains("sk-hidden"), "{told:?}");
+    }
+}
+
+#[test]
+fn amounts_are_compared_where_they_add_up_over_the_same() {
+    let budgets = |list: &[(&str, &str, &str)]| {
+        let budget = |(n, (per, period, usd)): (usize, &(&str, &str, &str))| {
+            format!("  - {{name: b{n}, per: {per}, period: {period}, usd: {usd}}}\n")
+        };
+        with(&format!("budgets:\n{}", list.iter().enumerate().map(budget).collect::<String>()))
+    };
+    for fine in [
+        &[("all", "hour", "5"), ("all", "day", "5.00"), ("all", "month", "5")][..],
+        &[("all", "day", "9"), ("project", "month", "5")],
+        &[("header.x-a", "day", "9"), ("header.x-b", "month", "5")],
+        &[("all", "day", "9"), ("all", "day", "5")],
+    ] {
+        assert_eq!(plan(&budgets(fine)).budgets.len(), fine.len());
+    }
+    for wrong in [
+        &[("all", "hour", "5.000000000001"), ("all", "day", "5")][..],
+        &[("header.X-A", "day", "9"), ("header.x-a", "month", "5")],
+        &[("all", "month", "5"), ("all", "hour", "6")],
+    ] {
+        assert_eq!(told(&budgets(wrong)).len(), 1, "{wrong:?}");
+    }
+    let own = "consumers:\n  a: {principal: a, budgets: [{period: day, usd: 9}]}\n  b: {principal: b, budgets: [{period: month, usd: 5}]}";
+    assert_eq!(plan(&with(own)).budgets.len(), 2);
+}

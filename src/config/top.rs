@@ -1,9 +1,11 @@
 //! The top level of the file: everything but providers, targets and routing.
 
-use super::read::{Cursor, Fields};
+use super::budgets::Budgets;
+use super::limits::Limits;
+use super::read::{Cursor, Fields, one_of};
 use super::scalars::{milliseconds, size};
 use super::targets::{self, Chains};
-use super::{Address, Plan, Routing, Timeouts, providers, routing};
+use super::{Address, Plan, Routing, Timeouts, consumers, providers, routing};
 use crate::admit::Consumers;
 use crate::host::Env;
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +33,10 @@ const FIELDS: &[&str] = &[
     "models",
     "aliases",
     "routing",
+    "consumers",
+    "budgets",
+    "limits",
+    "trusted_headers",
 ];
 
 /// Reads the whole file. The plan is worth something only where nothing was reported.
@@ -63,7 +69,7 @@ pub(super) fn read(root: &Cursor<'_>, env: &dyn Env) -> Plan {
         consumers: Consumers::default(),
         budgets: Vec::new(),
         limits: Vec::new(),
-        trusted_headers: DIMENSIONS.to_vec(),
+        trusted_headers: trusted_headers(&fields),
     };
     if plan.listen.port == plan.admin.port
         && let Some(admin) = fields.get("admin").or_else(|| fields.get("listen"))
@@ -85,11 +91,38 @@ pub(super) fn read(root: &Cursor<'_>, env: &dyn Env) -> Plan {
     let mut chains = Chains::new(&mut plan, &names, fields.get("aliases"));
     chains.finish_aliases();
     let read = fields.get("routing").map(|cursor| routing::read(&cursor, &mut chains));
+    let (mut budgets, mut limits) = (Budgets::default(), Limits::default());
+    let consumers = fields
+        .get("consumers")
+        .map(|cursor| consumers::read(&cursor, &mut chains, &mut budgets, &mut limits))
+        .unwrap_or_default();
+    if let Some(cursor) = fields.get("budgets") {
+        budgets.read(&cursor, &mut chains);
+    }
+    if let Some(cursor) = fields.get("limits") {
+        limits.read(&cursor);
+    }
     let named = chains.finish();
     plan.routing = read.unwrap_or_default();
+    plan.consumers = consumers;
+    plan.budgets = budgets.finish();
+    plan.limits = limits.finish();
     plan.named = named;
     plan.passthrough = targets::passthrough(&plan);
     plan
+}
+
+/// The dimensions that clients may say themselves: all of them, unless the file knows who its clients are.
+fn trusted_headers(fields: &Fields<'_>) -> Vec<&'static str> {
+    let Some(cursor) = fields.get("trusted_headers") else {
+        return if fields.has("consumers") { Vec::new() } else { DIMENSIONS.to_vec() };
+    };
+    let Some(items) = cursor.as_list() else {
+        cursor.wrong(format!("a list of {}; `[]` for none", one_of(DIMENSIONS)));
+        return Vec::new();
+    };
+    let words: Vec<(&str, &'static str)> = DIMENSIONS.iter().map(|name| (*name, *name)).collect();
+    items.iter().filter_map(|item| item.word(&words)).collect()
 }
 
 fn listener(fields: &Fields<'_>, name: &str, usual: u16) -> Address {

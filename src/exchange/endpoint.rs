@@ -167,7 +167,7 @@ impl Endpoint {
 }
 
 /// `%2F` and the like made plain; what is no valid escape stays as it is.
-pub(super) fn percent_decoded(text: &str) -> String {
+pub(crate) fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

@@ -4,6 +4,7 @@
 mod modalities;
 
 use super::Reply;
+use crate::admit::Allowed;
 use crate::config::{Chain, Plan, Provider, Target};
 use crate::formats::Format;
 use crate::formats::canonical::ApiError;
@@ -13,10 +14,20 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// The list, or one entry of it.
-pub fn models(plan: &Plan, id: Option<&str>, format: Format, now: Time, health: Health<'_>) -> Reply {
+/// The list, or one entry of it: what a consumer may ask for, where one calls.
+pub fn models(
+    plan: &Plan,
+    allowed: Option<&Allowed>,
+    id: Option<&str>,
+    format: Format,
+    now: Time,
+    health: Health<'_>,
+) -> Reply {
     let list = List { plan, format, now, health };
-    let all = names(plan);
+    let mut all = names(plan);
+    if let Some(allowed) = allowed {
+        all.retain(|listed| listed.may_be_asked(allowed));
+    }
     if let Some(id) = id {
         return match all.iter().find(|listed| listed.name == id) {
             Some(found) => Reply::json(200, list.entry(found).to_string().into_bytes()),
@@ -52,6 +63,16 @@ enum What<'a> {
     Chain(&'a Chain),
     /// `provider/model`.
     Target(&'a Arc<Target>),
+}
+
+impl Listed<'_> {
+    /// A chain may be asked for while one of its targets may.
+    fn may_be_asked(&self, allowed: &Allowed) -> bool {
+        match self.what {
+            What::Chain(chain) => chain.targets.iter().any(|target| allowed.takes(&self.name, &target.name)),
+            What::Target(target) => allowed.takes(&self.name, &target.name),
+        }
+    }
 }
 
 /// Every name that a client may ask for as the file has it: `auto`, aliases, then `provider/model`.

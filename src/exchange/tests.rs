@@ -1,5 +1,6 @@
 //! The path, driven without a host: what each step asks for, and what stands in the record.
 
+mod admission;
 mod chains;
 mod cooldown;
 // The encoders are native only.

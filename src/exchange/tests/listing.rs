@@ -23,7 +23,7 @@ fn plan() -> Plan {
 }
 
 fn entry(id: &str, format: Format, health: crate::route::Health<'_>) -> Value {
-    let reply = crate::exchange::listing::models(&plan(), Some(id), format, T0, health);
+    let reply = crate::exchange::listing::models(&plan(), None, Some(id), format, T0, health);
     assert_eq!(reply.status, 200);
     serde_json::from_slice(&reply.body).unwrap()
 }
