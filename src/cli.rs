@@ -7,6 +7,7 @@ mod completions;
 mod envoy;
 mod explain;
 pub mod mock;
+mod prices;
 mod print;
 pub mod render;
 mod up;
@@ -55,6 +56,7 @@ pub fn main() -> ExitCode {
         Command::Render(args) => render_to(&args),
         Command::Up(args) => up::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Prices(args) => prices::run(&args),
         Command::Mock(args) => mock::run(&args),
         Command::Completions(args) => completions::run(&args),
     };

@@ -8,6 +8,7 @@ mod conditions;
 mod consumers;
 mod limits;
 mod plan;
+mod prices;
 mod providers;
 mod read;
 mod routing;
@@ -19,6 +20,8 @@ mod yaml;
 
 pub(crate) use consumers::{CONSUMER_NAME, EXPIRES, is_consumer_name};
 pub use plan::*;
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use read::near;
 pub(crate) use scalars::time;
 pub(crate) use targets::AUTO;
 

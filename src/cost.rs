@@ -1,15 +1,21 @@
 //! Money: prices and what an exchange cost, in integer picodollars. No float ever holds money.
 
 mod catalog;
+mod list;
 mod most;
 
-pub use catalog::{catalog_as_of, catalog_knows, catalog_price, context_window, max_output};
+pub use catalog::{
+    catalog_as_of, catalog_knows, catalog_models, catalog_price, catalog_providers, catalog_source, context_window,
+    is_day, max_output,
+};
+pub use list::{ListedRate, PriceList};
 pub use most::{Most, most_at};
 
 use crate::host::Time;
 use crate::usage::{Tokens, Usage};
 use serde::Deserialize;
 use serde::de::value::StrDeserializer;
+use std::borrow::Cow;
 use std::fmt;
 
 /// An amount of US dollars, in picodollars (10⁻¹² USD).
@@ -94,18 +100,22 @@ fn rate_of(rates: &Rates, kind: Kind) -> Option<&Rate> {
 }
 
 /// When rates hold, in UTC. The texts compare in order of time.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Validity {
     /// The first day, `2026-10-12`.
-    from: Option<&'static str>,
+    from: Option<Cow<'static, str>>,
+    /// The first day after it.
+    until: Option<Cow<'static, str>>,
     /// The part of each day, `(00:30:00, 16:30:00)`, the end excluded; it may go past midnight.
-    hours: Option<(&'static str, &'static str)>,
+    hours: Option<(Cow<'static, str>, Cow<'static, str>)>,
 }
 
 impl Validity {
     fn holds(&self, date: &str, clock: &str) -> bool {
-        let day = self.from.is_none_or(|from| from <= date);
-        let hour = self.hours.is_none_or(|(start, end)| {
+        let begun = self.from.as_deref().is_none_or(|from| from <= date);
+        let day = begun && self.until.as_deref().is_none_or(|until| date < until);
+        let hour = self.hours.as_ref().is_none_or(|(start, end)| {
+            let (start, end) = (start.as_ref(), end.as_ref());
             if end < start { clock >= start || clock < end } else { clock >= start && clock < end }
         });
         day && hour
@@ -119,7 +129,7 @@ pub struct Price {
     /// Standard rates; of those that hold, the last.
     periods: Vec<(Validity, Rates)>,
     /// What a service tier changes; of those that hold, the first that names a kind.
-    services: Vec<(&'static str, Validity, Rates)>,
+    services: Vec<(Cow<'static, str>, Validity, Rates)>,
 }
 
 impl Price {
@@ -139,7 +149,7 @@ impl Price {
         let special = self
             .services
             .iter()
-            .filter(|(tier, validity, _)| Some(*tier) == when.service && validity.holds(when.date, when.clock))
+            .filter(|(tier, validity, _)| Some(tier.as_ref()) == when.service && validity.holds(when.date, when.clock))
             .find_map(|(_, _, rates)| rate_of(rates, kind));
         let standard = || {
             let period = self.periods.iter().rev().find(|(validity, _)| validity.holds(when.date, when.clock));

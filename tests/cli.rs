@@ -148,7 +148,7 @@ fn help_shows_exit_codes_and_examples() {
     let here = Path::new(".");
     let ran = conduit(here, &[], &["--help"]);
     assert!(ran.out.contains("4  Envoy ended unexpectedly"), "{}", ran.out);
-    for verb in ["check", "render", "up", "explain", "mock", "completions"] {
+    for verb in ["check", "render", "up", "explain", "prices", "mock", "completions"] {
         let help = conduit(here, &[], &[verb, "--help"]).out;
         assert!(help.contains("Examples:") && help.contains(&format!("conduit {verb} ")), "{verb}: {help}");
     }
@@ -197,4 +197,78 @@ fn explain_shows_the_request_of_any_target() {
     let unknown = explain(&["--show-request", "nobody/x"]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.err.contains("nobody/x") && unknown.err.contains("openai, house"), "{}", unknown.err);
+}
+
+#[test]
+fn prices_shows_what_applies_and_from_where() {
+    let (folder, ..) = folder();
+    let here = folder.path();
+    let file = here.join("conduit.yaml");
+    let models = "models:
+  house/llama: {context: 8000, max_output: 500, price: {input: 0.1, output: 0.3, request: 0.005, service_tiers: {night: {input: 0.05}}}}
+";
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + models).unwrap();
+    let prices = |args: &[&str]| conduit(here, KEY, &[&["prices"], args].concat());
+    let holds = |ran: &Ran, parts: &[&str]| {
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{}", ran.out);
+        // Columns are as wide as they need to be.
+        let squeezed: Vec<String> =
+            ran.out.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+        for part in parts {
+            assert!(squeezed.iter().any(|line| line == part), "no line {part:?} in\n{}", ran.out);
+        }
+    };
+    holds(&prices(&[]), &["provider models priced kinds in conduit.yaml", "google 69 65 gemini, vertex"]);
+    let alone = prices(&["anthropic/claude-3-haiku-20240307"]);
+    holds(
+        &alone,
+        &[
+            "anthropic/claude-3-haiku-20240307",
+            "context 200000 tokens",
+            "max output 4096 tokens",
+            "price from genai-prices 0.2.1, as of 2026-11-21",
+            "USD per million tokens standard",
+            "cached input 0.03",
+            "cache write 1h 0.5",
+            "1000 in and 1000 out 0.0015",
+        ],
+    );
+    assert_eq!(alone.out.matches("price from").count(), 1, "{}", alone.out);
+    let everywhere = prices(&["claude-sonnet-4-5"]);
+    holds(&everywhere, &["anthropic/claude-sonnet-4-5", "azure/claude-sonnet-4-5", "google/claude-sonnet-4-5"]);
+    holds(&everywhere, &["output, prompts above 200000 22.5", "1000 in and 1000 out 0.018"]);
+    holds(&prices(&["openai/whisper-1"]), &["context unknown", "price from nowhere: requests are unpriced"]);
+    let all = prices(&["--file", "conduit.yaml"]);
+    holds(
+        &all,
+        &[
+            "openai/gpt-4o 2.5 1.25 10 128000 16384 genai-prices 0.2.1, as of 2026-11-21",
+            "house/llama 0.1 - 0.3 8000 500 conduit.yaml: models[\"house/llama\"].price",
+        ],
+    );
+    let alias = prices(&["smart", "--file", "conduit.yaml"]);
+    holds(
+        &alias,
+        &[
+            "openai/gpt-4o",
+            "house/llama",
+            "price from conduit.yaml: models[\"house/llama\"].price",
+            "USD per million tokens standard night",
+            "input 0.1 0.05",
+            "each request (USD) 0.005 -",
+            "1000 in and 1000 out 0.0054 0.00535",
+        ],
+    );
+    assert!(!alias.out.contains("sk-test"), "a secret was printed: {}", alias.out);
+    for (args, parts) in [
+        (&["gpt-4oo"][..], ["no model `gpt-4oo`", "did you mean `gpt-4o`?"]),
+        (&["openai/gtp-4o"], ["openai/gtp-4o", "did you mean `gpt-4o`?"]),
+        (&["smrt", "--file", "conduit.yaml"], ["smrt", "did you mean `smart`?"]),
+        (&["\u{1b}[2J"], ["no model `\u{fffd}[2J`", "expected a model"]),
+    ] {
+        let ran = prices(args);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{args:?}");
+        assert!(parts.iter().all(|part| ran.err.contains(part)), "{args:?}: {}", ran.err);
+    }
+    assert_eq!(prices(&["gpt-4o", "--file", "missing.yaml"]).code, 3);
 }

@@ -9,11 +9,12 @@
     missing_docs
 )]
 
-use conduit::cost::{catalog_knows, catalog_price, context_window, cost, cost_at};
+use conduit::cost::{ListedRate, Price, PriceList, catalog_knows, catalog_price, context_window, cost, cost_at};
+use conduit::formats::Format;
 use conduit::host::Time;
 use conduit::usage::{Tokens, Usage};
 use genai_prices::{Calculator, PriceRequest, UsageKey};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -211,4 +212,260 @@ fn recorded_usages_cost_what_two_catalogs_agree_on() {
         compared += 1;
     }
     assert!(compared >= 600, "only {compared} cases");
+}
+
+/// 2026-11-21, the day of the catalog.
+const TODAY: Time = Time(1_795_219_200_000_000_000);
+
+/// The format of an answer whose usage looks like that.
+fn format_of(usage: &Value) -> Format {
+    let has = |name: &str| usage.get(name).is_some();
+    if has("promptTokenCount") || has("candidatesTokenCount") || has("totalTokenCount") {
+        Format::Gemini
+    } else if has("inputTokens") || has("outputTokens") {
+        Format::BedrockConverse
+    } else if has("cache_creation_input_tokens") || has("invocationMetrics") {
+        Format::AnthropicMessages
+    } else if has("input_tokens") && has("total_tokens") {
+        Format::OpenAiResponses
+    } else if has("input_tokens") {
+        Format::AnthropicMessages
+    } else {
+        Format::OpenAiChat
+    }
+}
+
+/// What our reader of that format makes of a usage.
+fn read(format: Format, usage: &Value) -> Option<Usage> {
+    let name = if format == Format::Gemini { "usageMetadata" } else { "usage" };
+    format.reported_usage(&json!({name: usage}))
+}
+
+#[test]
+fn recorded_usages_as_providers_wrote_them_cost_the_same() {
+    let Some(cases) = vectors("cost/recorded_usage_cost.jsonl") else { return };
+    let mut compared = 0;
+    let mut wrong = String::new();
+    for case in cases.iter().filter(|case| case["peers_agree"] == true) {
+        let raw = &case["usage_raw"];
+        let id = case["genai_prices"]["provider_id"].as_str().unwrap();
+        let model = case["model"].as_str().unwrap();
+        let Some(mut usage) = read(format_of(raw), raw) else {
+            wrong += &format!("{id}/{model}: nothing read of {raw}\n");
+            continue;
+        };
+        // One recording names the answer's tokens alone. Both catalogs price that as no prompt; Conduit counts the prompt.
+        usage.input = usage.input.or(Some(Tokens(0)));
+        let price = catalog_price(Some(id), model).unwrap();
+        let ours = cost(&price, &usage).map(|cost| cost.0 as f64 / 1e12);
+        let theirs: f64 = case["genai_prices"]["total_price_usd"].as_str().unwrap().parse().unwrap();
+        if ours.is_none_or(|ours| (ours - theirs).abs() >= 1e-9) {
+            wrong += &format!("{id}/{model}: {ours:?} instead of {theirs} for {raw}\n");
+        }
+        compared += 1;
+    }
+    assert!(wrong.is_empty() && compared >= 600, "{compared} compared\n{wrong}");
+}
+
+/// The format that genai-prices calls so, where a body of that shape comes from that provider.
+fn flavor(provider: &str, flavor: &str) -> Option<Format> {
+    Some(match (provider, flavor) {
+        ("anthropic", "default") | (_, "anthropic") => Format::AnthropicMessages,
+        ("aws", "default") => Format::BedrockConverse,
+        ("google", "default") => Format::Gemini,
+        (_, "responses") => Format::OpenAiResponses,
+        (_, "chat" | "default") => Format::OpenAiChat,
+        _ => return None,
+    })
+}
+
+#[test]
+fn usage_is_taken_out_of_answers_as_genai_prices_does() {
+    let Some(cases) = vectors("cost/genai_prices_usages_dataset.jsonl") else { return };
+    let (mut read_same, mut priced) = (0, 0);
+    let mut wrong = String::new();
+    for case in &cases {
+        let body = &case["body"];
+        let Some(reported) = body.get("usage").or_else(|| body.get("usageMetadata")) else { continue };
+        let shape = format_of(reported);
+        let model = body.get("model").or_else(|| body.get("modelVersion")).and_then(Value::as_str).unwrap_or_default();
+        for extracted in case["extracted"].as_array().unwrap() {
+            let theirs = &extracted["usage"];
+            for extractor in extracted["extractors"].as_array().unwrap() {
+                let provider = extractor["provider_id"].as_str().unwrap();
+                // They read each body as every provider's whose paths it has; an answer has one format, and a provider
+                // sells its own models.
+                let foreign = !model.is_empty() && !catalog_knows(Some(provider), model);
+                if foreign || flavor(provider, extractor["api_flavor"].as_str().unwrap()) != Some(shape) {
+                    continue;
+                }
+                let Some(ours) = shape.reported_usage(body) else {
+                    wrong += &format!("nothing read of {body}\n");
+                    continue;
+                };
+                let of = |name: &str| theirs.get(name).and_then(Value::as_u64).unwrap_or(0);
+                let figure = |tokens: Option<Tokens>| tokens.unwrap_or_default().0;
+                // Theirs leave out what these members say; the price is the same but for Mistral's cache.
+                let silent = |name: &str| match name {
+                    "output_reasoning_tokens" => shape == Format::AnthropicMessages,
+                    "cache_read_tokens" => reported.get("num_cached_tokens").is_some(),
+                    _ => false,
+                };
+                for (name, ours) in [
+                    ("input_tokens", ours.input),
+                    ("output_tokens", ours.output),
+                    ("cache_read_tokens", ours.cached_input),
+                    ("cache_write_tokens", ours.cache_write),
+                    ("output_reasoning_tokens", ours.reasoning),
+                    ("input_audio_tokens", ours.audio_input),
+                ] {
+                    if figure(ours) != of(name) && !(silent(name) && of(name) == 0) {
+                        wrong += &format!(
+                            "{provider} {model} {name}: {} instead of {} of {reported}\n",
+                            figure(ours),
+                            of(name)
+                        );
+                    }
+                }
+                read_same += 1;
+                let usd =
+                    |name: &str| extractor.get(name).and_then(Value::as_str).and_then(|usd| usd.parse::<f64>().ok());
+                let (Some(input), Some(output)) = (usd("input_price"), usd("output_price")) else { continue };
+                let Some(price) = catalog_price(Some(provider), model) else { continue };
+                if silent("cache_read_tokens") {
+                    continue;
+                }
+                // Their prices are those of the day on which the data was made, which it does not say.
+                let near = |now: u64| {
+                    let cost = cost_at(&price, &ours, Time(now * 1_000_000_000)).map(|cost| cost.0 as f64 / 1e12);
+                    cost.is_some_and(|cost| (cost - input - output).abs() < 1e-9)
+                };
+                // Noon, once a month from 2025 on.
+                if !(0..23).any(|month| near(1_735_732_800 + month * 30 * 86_400)) {
+                    wrong += &format!("{provider}/{model}: not {input} + {output} for {reported}\n");
+                }
+                priced += 1;
+            }
+        }
+    }
+    assert!(wrong.is_empty() && read_same > 500 && priced > 200, "{read_same} read, {priced} priced\n{wrong}");
+}
+
+#[test]
+fn cases_of_genai_prices_to_the_picodollar() {
+    let Some(cases) = vectors("cost/genai_prices_test_cases.jsonl") else { return };
+    let mut compared = 0;
+    for case in &cases {
+        let model = case["model_ref"].as_str().unwrap();
+        let provider = case.get("provider_id").and_then(Value::as_str);
+        let knows = |id: &&str| catalog_knows(Some(id), model);
+        let found = provider.or_else(|| ["openai", "anthropic", "google"].into_iter().find(knows));
+        let Some(price) = catalog_price(found, model) else {
+            assert_eq!(provider, Some("openrouter"), "{model} is unpriced");
+            continue;
+        };
+        let count = |name: &str| tokens(&case["usage"][name]);
+        let usage = Usage {
+            input: count("input_tokens"),
+            output: count("output_tokens").or(Some(Tokens(0))),
+            cached_input: count("cache_read_tokens"),
+            cache_write: count("cache_write_tokens"),
+            ..Usage::default()
+        };
+        let early =
+            case.get("other_args").and_then(Value::as_str).is_some_and(|args| args.contains("datetime(2025, 6, 1)"));
+        let now = if early { Time(1_748_736_000_000_000_000) } else { TODAY };
+        let cost = cost_at(&price, &usage, now).unwrap();
+        assert_eq!(cost.to_string(), case["expected"]["total_price"].as_str().unwrap(), "{model} {usage:?}");
+        compared += 1;
+    }
+    assert!(compared >= 9, "{compared}");
+}
+
+/// A kind's rates for a tier of service, as litellm's flat names give them: of the thresholds that a prompt passes the
+/// highest counts, at the tier's own rate where it has one there.
+fn flat_rate(prices: &Value, name: &str, kind: &'static str, tier: &str) -> Option<ListedRate> {
+    let pico = |value: &Value| (value.as_f64().unwrap() * 1e12).round() as u64;
+    let mut base = prices.get(name).map(pico)?;
+    let mut tiers: BTreeMap<u64, (bool, u64)> = BTreeMap::new();
+    for (key, value) in prices.as_object().unwrap() {
+        let Some(rest) = key.strip_prefix(name) else { continue };
+        let (rest, own) = match rest.strip_suffix(&format!("_{tier}")).filter(|_| !tier.is_empty()) {
+            Some(rest) => (rest, true),
+            None => (rest, false),
+        };
+        if rest.is_empty() && own {
+            base = pico(value);
+        } else if let Some(above) = rest.strip_prefix("_above_").and_then(|rest| rest.strip_suffix("k_tokens")) {
+            let tier = tiers.entry(above.parse::<u64>().unwrap() * 1_000).or_insert((own, pico(value)));
+            if own {
+                *tier = (true, pico(value));
+            }
+        }
+    }
+    Some(ListedRate { kind, base, tiers: tiers.into_iter().map(|(above, (_, rate))| (above, rate)).collect() })
+}
+
+#[test]
+fn cases_of_litellm_to_the_picodollar() {
+    let Some(cases) = vectors("cost/litellm_test_cases.jsonl") else { return };
+    let folder = std::env::var_os("CONDUIT_VECTORS").unwrap();
+    let all = std::path::Path::new(&folder).join("reference/litellm_model_prices_1.106.2.json");
+    let all: Value = serde_json::from_str(&std::fs::read_to_string(all).unwrap()).unwrap();
+    let names = [
+        ("input_cost_per_token", "input"),
+        ("output_cost_per_token", "output"),
+        ("cache_read_input_token_cost", "cached_input"),
+    ];
+    for case in &cases {
+        let key = case["prices"].get("model_key").and_then(Value::as_str);
+        let prices = key.map_or(&case["prices"], |key| &all[key]);
+        let tier = case["usage"].get("service_tier").and_then(Value::as_str).unwrap_or_default();
+        let rates = |tier| names.iter().filter_map(|(name, kind)| flat_rate(prices, name, kind, tier)).collect();
+        let mut lists = vec![PriceList { rates: rates(""), ..PriceList::default() }];
+        let service = Some("priority".to_owned());
+        lists.push(PriceList { service, rates: rates("priority"), ..PriceList::default() });
+        let own = Price::from_lists(&lists).unwrap();
+        let price = match key {
+            Some("o1") => catalog_price(Some("openai"), "o1").unwrap(),
+            Some(key) => catalog_price(Some("google"), key).unwrap(),
+            None => own.clone(),
+        };
+        let (input, output) = (tokens(&case["usage"]["prompt_tokens"]), tokens(&case["usage"]["completion_tokens"]));
+        let service_tier = Some(tier.to_owned()).filter(|tier| !tier.is_empty());
+        let of = |price: &Price, cached: Option<Tokens>, output: Option<Tokens>| {
+            let usage =
+                Usage { input, cached_input: cached, output, service_tier: service_tier.clone(), ..Usage::default() };
+            cost_at(price, &usage, TODAY).map(|cost| cost.0)
+        };
+        // What one token more or less costs is its rate.
+        let Tokens(prompt) = input.unwrap();
+        let Tokens(answer) = output.unwrap();
+        let none = Some(Tokens(0));
+        let (name, expected) = (&case["case"], &case["expected"]);
+        if let (Some(prompt_rate), Some(completion_rate)) = (expected.get("prompt"), expected.get("completion")) {
+            let rate = |of: &Value| {
+                let (name, count) = of.as_str().unwrap().split_once('*').unwrap();
+                (prices[name].as_f64().unwrap() * 1e12).round() as u128 * count.parse::<u128>().unwrap()
+            };
+            assert_eq!(of(&price, None, none), Some(rate(prompt_rate)), "{name}");
+            let both = rate(prompt_rate) + rate(completion_rate);
+            assert_eq!(of(&price, None, output), Some(both), "{name}");
+            continue;
+        }
+        let pico = |name: &str| expected.get(name).map(|rate| (rate.as_f64().unwrap() * 1e12).round() as u128);
+        let priced = prices.get("output_cost_per_token").is_some();
+        if let Some(rate) = pico("prompt_rate") {
+            assert_eq!(of(&price, None, none), Some(rate * u128::from(prompt)), "{name}");
+        }
+        if let Some(rate) = pico("completion_rate") {
+            let answered = of(&price, None, output).unwrap() - of(&price, None, none).unwrap();
+            assert_eq!(answered, rate * u128::from(answer), "{name}");
+        }
+        if let Some(rate) = pico("cache_read_rate") {
+            assert!(!priced, "{name}");
+            assert_eq!(of(&price, input, none), Some(rate * u128::from(prompt)), "{name}");
+        }
+    }
+    assert_eq!(cases.len(), 7);
 }

@@ -72,6 +72,19 @@ Examples:
   echo '{\"model\":\"auto\",\"messages\":[{\"role\":\"user\",\"content\":\"Hi\"}]}' | conduit explain conduit.yaml -")]
     Explain(Explain),
 
+    /// Show what models cost and how much fits into them, and where that is known from.
+    #[command(after_help = "\
+Examples:
+  conduit prices                              the catalog's providers
+  conduit prices gpt-4o                       a model, wherever it is sold under a price list of its own
+  conduit prices bedrock/amazon.nova-pro-v1:0
+  conduit prices --file conduit.yaml          every model that the file names
+  conduit prices smart --file conduit.yaml    an alias of the file, as its `models:` and the catalog price it
+
+Prices are in USD per million tokens. What the file says in `models:` goes before the catalog.
+Exit code 1: the model is unknown, or the file has mistakes. 3: the file cannot be read.")]
+    Prices(Prices),
+
     /// Stand in for providers: OpenAI, Azure, Anthropic, Gemini, Vertex, Bedrock on one port, with faults on demand.
     #[command(after_help = "\
 Examples:
@@ -176,6 +189,15 @@ pub(super) struct Explain {
     /// dropped. Without a value: each target that the request would be routed to.
     #[arg(long, value_name = "TARGET", num_args = 0..=1, default_missing_value = "")]
     pub show_request: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Prices {
+    /// A model as its provider names it, PROVIDER/MODEL, or an alias of the file.
+    pub model: Option<String>,
+    /// The configuration whose models and aliases are meant, usually conduit.yaml.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -327,7 +327,7 @@ pub(super) fn one_of<S: AsRef<str>>(names: &[S]) -> String {
 }
 
 /// The name that was perhaps meant: few edits away, measured by its length, or with the same beginning.
-pub(super) fn near<'n>(name: &str, known: impl IntoIterator<Item = &'n str> + Clone) -> Option<String> {
+pub(crate) fn near<'n>(name: &str, known: impl IntoIterator<Item = &'n str> + Clone) -> Option<String> {
     const LONGEST: usize = 100;
     /// A shorter beginning says nothing.
     const SHORTEST_BEGINNING: usize = 4;

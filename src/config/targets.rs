@@ -1,9 +1,9 @@
 //! `models:`, `aliases:` and every place where a target stands: names become chains of targets.
 
+use super::prices::read_price;
 use super::read::{Cursor, near, one_of, short};
-use super::scalars::{decimal_to_picodollars, decimal_to_picodollars_per_token};
 use super::{Chain, ChainId, Plan, Provider, ProviderId, Target};
-use crate::cost::{PRICE_KINDS, Price, catalog_knows, price_from};
+use crate::cost::catalog_knows;
 use crate::tokens::{TOKENIZER_NAMES, tokenizer_named};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,36 +52,6 @@ pub(super) fn read_models(models: &Cursor<'_>, names: &[String], plan: &mut Plan
             plan.models.insert(target.name.clone(), Arc::new(target));
         }
     }
-}
-
-fn read_price(cursor: &Cursor<'_>) -> Option<Price> {
-    let fields = cursor.fields(PRICE_KINDS);
-    let mut pairs = Vec::new();
-    for kind in PRICE_KINDS {
-        let Some(amount) = fields.get(kind) else { continue };
-        // One kind is not per token.
-        let (picodollars, expected) = match *kind {
-            "request" => (
-                amount.scalar().and_then(decimal_to_picodollars),
-                "USD per request: a decimal number, not negative, at most twelve decimals",
-            ),
-            _ => (
-                amount.scalar().and_then(decimal_to_picodollars_per_token),
-                "USD per million tokens: a decimal number, not negative, at most six decimals",
-            ),
-        };
-        match picodollars {
-            Some(picodollars) => pairs.push((*kind, picodollars)),
-            None => amount.wrong(expected),
-        }
-    }
-    if cursor.is_nothing() || cursor.node.is_empty_map() {
-        cursor.wrong(format!("a map with some of {}", one_of(PRICE_KINDS)));
-        return None;
-    }
-    price_from(&pairs)
-        .map_err(|why| cursor.mistake(format!("a price that cannot be ({why})"), one_of(PRICE_KINDS), None))
-        .ok()
 }
 
 /// `provider/model` where exactly one configured provider's catalog knows a bare model name.

@@ -272,6 +272,47 @@ fn prices_are_usd_per_million_tokens_and_per_request() {
 }
 
 #[test]
+fn prices_have_tiers_service_tiers_and_days() {
+    use crate::usage::{Tokens, Usage};
+    let plan = plan(&with(
+        "models:
+  openai/x:
+    price:
+      - input: 1
+        output: 10
+        tiers: [{above: 100, input: 2}, {above: 1000, input: 3, output: 20}]
+        service_tiers: {priority: {input: 5, tiers: [{above: 100, input: 7}]}, flex: {output: 4}}
+      - {from: 2027-01-01, input: 4, cached_input: 1, output: 8, service_tiers: {flex: {input: 2}}}
+",
+    ));
+    let price = plan.target(ProviderId(0), "x").unwrap().price.clone().unwrap();
+    // 2026-11-21 and 2027-01-01.
+    let (now, later) = (crate::host::Time(1_795_262_400_000_000_000), crate::host::Time(1_798_761_600_000_000_000));
+    for (tier, input, cached, output, at, want) in [
+        (None, 100, None, 1, now, 110),
+        (None, 101, None, 1, now, 212),
+        (None, 1_001, None, 1, now, 3_023),
+        (None, 101, Some(101), 1, now, 212),
+        (Some("priority"), 100, None, 1, now, 510),
+        (Some("priority"), 101, None, 1, now, 717),
+        (Some("flex"), 101, None, 1, now, 206),
+        (Some("flex"), 101, None, 1, later, 210),
+        (Some("priority"), 101, None, 1, later, 412),
+        (None, 1_001, Some(1_000), 1, later, 1_012),
+    ] {
+        let usage = Usage {
+            input: Some(Tokens(input)),
+            cached_input: cached.map(Tokens),
+            output: Some(Tokens(output)),
+            service_tier: tier.map(str::to_owned),
+            ..Usage::default()
+        };
+        let cost = crate::cost::cost_at(&price, &usage, at).unwrap();
+        assert_eq!(cost.0, want * 1_000_000, "{tier:?} {input} {cached:?}");
+    }
+}
+
+#[test]
 fn what_models_leaves_out_the_catalog_says() {
     let plan = plan(&with("models: {openai/gpt-4o: {context: 5}}"));
     let target = plan.target(ProviderId(0), "gpt-4o").unwrap();

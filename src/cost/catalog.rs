@@ -20,6 +20,7 @@ const KIN: &[(&str, &str)] = &[("zhipuai", "zai")];
 
 #[derive(Deserialize)]
 struct Catalog<'a> {
+    source: &'a str,
     as_of: &'a str,
     #[serde(borrow)]
     providers: BTreeMap<&'a str, &'a RawValue>,
@@ -36,6 +37,7 @@ struct Provider<'a> {
 
 #[derive(Deserialize)]
 struct Model<'a> {
+    id: &'a str,
     #[serde(borrow, rename = "match")]
     rule: Rule<'a>,
     context: Option<u64>,
@@ -227,18 +229,44 @@ fn date_of(digits: &str) -> Option<String> {
 /// The catalog's price of a model. `None`: the catalog does not have it, or prices it by something other than tokens.
 pub fn catalog_price(catalog_id: Option<&str>, model: &str) -> Option<Price> {
     let Found { model, own } = find(catalog_id?, model)?;
-    let periods: Vec<_> = model
-        .prices
-        .iter()
-        .map(|period| (Validity { from: period.from, hours: period.hours }, period.rates.0.clone()))
-        .collect();
+    let periods: Vec<_> =
+        model.prices.iter().map(|period| (validity(period.from, period.hours), period.rates.0.clone())).collect();
     let by_token = periods.iter().any(|(_, rates)| super::rate_of(rates, Kind::Input).is_some());
     let services = if own { model.services.as_slice() } else { &[] };
     let services = services
         .iter()
-        .map(|service| (service.tier, Validity { from: service.from, hours: service.hours }, service.rates.0.clone()))
+        .map(|service| (service.tier.into(), validity(service.from, service.hours), service.rates.0.clone()))
         .collect();
     by_token.then_some(Price { periods, services })
+}
+
+fn validity(from: Option<&'static str>, hours: Option<(&'static str, &'static str)>) -> Validity {
+    let hours = hours.map(|(start, end)| (start.into(), end.into()));
+    Validity { from: from.map(Into::into), until: None, hours }
+}
+
+/// The ids of the catalog's providers.
+pub fn catalog_providers() -> Vec<&'static str> {
+    catalog().map(|catalog| catalog.providers.keys().copied().collect()).unwrap_or_default()
+}
+
+/// The ids of a provider's own models, those of other lists that it sells left out, and whether each has a price.
+pub fn catalog_models(catalog_id: &str) -> Vec<(&'static str, bool)> {
+    let models = provider(catalog_id).map(|provider| provider.models.as_slice()).unwrap_or_default();
+    let priced =
+        |model: &Model<'_>| model.prices.iter().any(|period| super::rate_of(&period.rates.0, Kind::Input).is_some());
+    models.iter().map(|model| (model.id, priced(model))).collect()
+}
+
+/// Where the catalog's prices are from.
+pub fn catalog_source() -> &'static str {
+    catalog().map_or("", |catalog| catalog.source)
+}
+
+/// Whether a text is a day of this century: `2026-11-21`.
+pub fn is_day(text: &str) -> bool {
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    digits.len() == 8 && date_of(&digits).is_some_and(|written| written == text)
 }
 
 /// How many tokens fit into a model, as the catalog knows it.
@@ -359,6 +387,22 @@ mod tests {
             assert_eq!(max_output(Some(id), name), want, "{id} {name}");
         }
         assert_eq!(max_output(None, "gpt-4o"), None);
+    }
+
+    #[test]
+    fn days_are_told_from_other_texts() {
+        for (text, want) in [
+            ("2026-11-21", true),
+            ("2028-02-29", true),
+            ("2026-02-29", false),
+            ("1999-12-31", false),
+            ("20261121", false),
+            ("2026-1121", false),
+            ("2026-11-2é", false),
+            ("", false),
+        ] {
+            assert_eq!(is_day(text), want, "{text}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub fn most_at(price: &Price, most: &Most, now: Time) -> Option<Usd> {
 fn services<'a>(price: &'a Price, asked: Option<&'a str>) -> Vec<Option<&'a str>> {
     let mut all = vec![None];
     match asked {
-        Some("auto") => all.extend(price.services.iter().map(|(tier, ..)| Some(*tier))),
+        Some("auto") => all.extend(price.services.iter().map(|(tier, ..)| Some(tier.as_ref()))),
         Some(tier) => all.push(Some(tier)),
         None => {}
     }

@@ -119,7 +119,11 @@ fn service_tiers_and_dates_choose_the_rate() {
 
 #[test]
 fn a_time_of_day_may_go_past_midnight() {
-    let night = Validity { from: Some("2026-01-02"), hours: Some(("16:30:00", "00:30:00")) };
+    let night = Validity {
+        from: Some("2026-01-02".into()),
+        hours: Some(("16:30:00".into(), "00:30:00".into())),
+        ..Validity::default()
+    };
     for (date, clock, want) in [
         ("2026-01-02", "16:30:00", true),
         ("2026-01-02", "16:29:59", false),

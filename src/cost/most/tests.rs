@@ -59,16 +59,17 @@ impl Chance {
     }
 
     fn price(&mut self) -> Price {
-        let night = Validity { from: None, hours: Some(("16:30:00", "00:30:00")) };
-        let late = Validity { from: Some("2027-01-01"), hours: None };
+        let hours = Some(("16:30:00".into(), "00:30:00".into()));
+        let night = Validity { hours, ..Validity::default() };
+        let late = Validity { from: Some("2027-01-01".into()), ..Validity::default() };
         let mut price = Price { periods: vec![(Validity::default(), self.rates(true))], services: Vec::new() };
         if self.yes() {
             price.periods.push((night, self.rates(true)));
         }
         for tier in ["flex", "priority", "batch"] {
             if self.yes() {
-                let validity = if self.yes() { late } else { Validity::default() };
-                price.services.push((tier, validity, self.rates(false)));
+                let validity = if self.yes() { late.clone() } else { Validity::default() };
+                price.services.push((tier.into(), validity, self.rates(false)));
             }
         }
         price

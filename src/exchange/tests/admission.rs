@@ -245,7 +245,7 @@ fn the_output_limit_is_lowered_to_what_the_budget_affords() {
             "openai",
             "/max_output_tokens",
         ),
-        ("/v1/messages", chat("openai/gpt-4o", 92), "openai", "/max_completion_tokens"),
+        ("/v1/messages", chat("openai/gpt-4o", 92), "openai", "/max_tokens"),
     ];
     for (path, body, provider, place) in formats {
         let bench = Bench::new(rules);
