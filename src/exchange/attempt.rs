@@ -429,6 +429,7 @@ fn whole_answer(
         return Whole { status: 502, content_type: JSON, body: Some(client.write_error(&error)) };
     }
     if !ok {
+        bill_failed(exchange, spoken, body);
         // Some providers repeat the key that they refuse.
         let masked = secrets::mask_error(body, credentials);
         let body = masked.as_deref().unwrap_or(body);
@@ -470,6 +471,7 @@ fn whole_answer(
     let mut answer = match spoken.read_answer(body) {
         Ok(answer) => answer,
         Err(error) => {
+            bill_failed(exchange, spoken, body);
             // What it quotes of the body may hold the key.
             let struck = credentials.struck_bytes(body);
             let error = struck.and_then(|body| spoken.read_answer(&body).err()).unwrap_or(error);
@@ -500,6 +502,14 @@ fn whole_answer(
     }
     let body = client.write_answer(&answer, &incoming);
     Whole { status, content_type: JSON, body: Some(body) }
+}
+
+/// What failed half-way is billed where it says what it used until then.
+fn bill_failed(exchange: &mut Exchange, spoken: Format, body: &[u8]) {
+    let json: Option<Value> = serde_json::from_slice(body).ok();
+    if let Some(usage) = json.and_then(|json| usage_of(&json, spoken)) {
+        exchange.ledger.usage = usage;
+    }
 }
 
 pub(super) fn usage_of(value: &Value, format: Format) -> Option<Usage> {
