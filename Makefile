@@ -82,10 +82,18 @@ pure: targets $(TOOLS)/bin/wasm-bindgen-test-runner node ## the pure core's test
 	@$(WITH_NODE) cargo test --lib --target wasm32-unknown-unknown
 
 .PHONY: e2e
-e2e: build $(VENV)/.run $(VENV)/.test $(NODE_SDKS) ## a real Envoy, mock providers and the vendors' own SDKs
+e2e: build load $(VENV)/.run $(VENV)/.test $(NODE_SDKS) ## a real Envoy, mock providers and the vendors' own SDKs
 	@$(WITH_NODE) $(VENV)/bin/python -m pytest -q tests/e2e
 
+.PHONY: load
+load: targets
+	@$(QUICK) cargo build --release --package conduit-load
+
 # --- what takes long --------------------------------------------------------------------------------------------
+
+.PHONY: e2e-long
+e2e-long: build load $(VENV)/.run $(VENV)/.test ## the bill over EXCHANGES=… mixed exchanges (default 100000) through a real Envoy
+	@CONDUIT_E2E_EXCHANGES=$(or $(EXCHANGES),100000) $(VENV)/bin/python -m pytest -q tests/e2e/test_bill.py
 
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))

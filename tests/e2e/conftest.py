@@ -1,13 +1,13 @@
 import pytest
 
 import targets
-from gateway import CONDUIT, WASM, Gateway
+from gateway import CONDUIT, LOAD, WASM, Gateway
 
 
 def pytest_configure():
-    missing = [str(path) for path in (CONDUIT, WASM) if not path.is_file()]
+    missing = [str(path) for path in (CONDUIT, WASM, LOAD) if not path.is_file()]
     if missing:
-        pytest.exit(f"not built: {', '.join(missing)}. Run `make build` first.", returncode=3)
+        pytest.exit(f"not built: {', '.join(missing)}. Run `make build load` first.", returncode=3)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from clients import CLIENT_KEY
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 CONDUIT = ROOT / "target/release/conduit"
 WASM = ROOT / "target/wasm32-wasip1/release/conduit.wasm"
+LOAD = ROOT / "target/release/conduit-load"
 
 KEYS = {"OPENAI_API_KEY": "sk-e2e-openai", "ANTHROPIC_API_KEY": "sk-ant-e2e"}
 
@@ -111,6 +112,10 @@ class Mock:
     def requests(self):
         return httpx.get(f"{self.url}/mock/requests", trust_env=False).json()
 
+    def bill(self):
+        """What each model was billed for."""
+        return httpx.get(f"{self.url}/mock/bill", trust_env=False).json()["models"]
+
     def forget(self):
         httpx.delete(f"{self.url}/mock/requests", trust_env=False)
 
@@ -118,7 +123,9 @@ class Mock:
 class Gateway:
     """`conduit up` in front of mocks: `{name}` in the configuration is the URL of the mock of that name."""
 
-    def __init__(self, config=CONFIG, ready="/health", mocks=("openai", "anthropic"), env=KEYS):
+    def __init__(
+        self, config=CONFIG, ready="/health", mocks=("openai", "anthropic"), env=KEYS, concurrency=2, wasm=WASM
+    ):
         self.folder = tempfile.TemporaryDirectory(prefix="conduit-e2e-")
         folder = pathlib.Path(self.folder.name)
         self.mocks = {name: Mock(f"{name}-mock", folder) for name in mocks}
@@ -133,15 +140,15 @@ class Gateway:
         self.file.write_text(self.text)
         self.run = folder / "run"
         self.read, self.known = 0, []
-        self.up = Process(
-            "up",
-            [CONDUIT, "up", self.file, "--wasm", WASM, "--run-dir", self.run, "--concurrency", "2"],
-            folder,
-            env,
-        )
         self.url = f"http://127.0.0.1:{self.listen}"
+        self.command = [CONDUIT, "up", self.file, "--wasm", wasm, "--run-dir", self.run, "--concurrency", concurrency]
+        self.env, self.ready = env, ready
+        self.start()
+
+    def start(self):
+        self.up = Process("up", self.command, self.folder.name, self.env)
         try:
-            wait_for(lambda: self.answers(ready), 90, "the gateway")
+            wait_for(lambda: self.answers(self.ready), 90, "the gateway")
         except AssertionError:
             logs = self.logs()
             self.close()
@@ -159,6 +166,10 @@ class Gateway:
         envoy = self.run / "envoy.log"
         tail = envoy.read_text(errors="replace")[-8000:] if envoy.exists() else "(none)"
         return f"--- conduit up\n{self.up.output()[-8000:]}\n--- envoy.log\n{tail}"
+
+    def restart(self):
+        self.up.stop()
+        self.start()
 
     def close(self):
         self.up.stop()

@@ -6,6 +6,8 @@ import os
 
 import httpx
 
+from money import parts
+
 REQUESTS = int(os.environ.get("CONDUIT_E2E_REQUESTS", "2000"))
 CONNECTIONS = 32
 
@@ -48,11 +50,11 @@ def totals_of_records(records):
         sums["requests", record["target"] or "none", record["reason"] or "none", record["outcome"]] += 1
         if record["target"] is None:
             continue
-        about = (record["provider"], record["target"].split("/", 1)[1])
-        usage = record["usage"]
-        for kind, tokens in (("input", usage["prompt_tokens"]), ("output", usage["completion_tokens"])):
-            sums["tokens", *about, kind] += tokens or 0
-        sums["cost", *about] += record["cost_picodollars"] or 0
+        for target, usage, cost in parts(record):
+            about = tuple(target.split("/", 1))
+            for kind, tokens in (("input", usage["prompt_tokens"]), ("output", usage["completion_tokens"])):
+                sums["tokens", *about, kind] += tokens or 0
+            sums["cost", *about] += cost or 0
     return +sums
 
 

@@ -1,0 +1,236 @@
+"""A budget is never exceeded by what it admitted, and nearly all of it can be used, across four workers."""
+
+import datetime
+import re
+import time
+from decimal import Decimal
+
+import pytest
+
+import bank
+from bank import ONE
+from gateway import Gateway, wait_for
+from money import PICO, entry, mixed, request, send
+from trap import send_trailers, trapping
+
+SENT = 200
+
+
+def of(gateway, consumer):
+    """A consumer's records, once every exchange has its own."""
+    return [record for record in gateway.settled_records() if record["consumer"] == consumer]
+
+
+def spent(records):
+    return Decimal(sum(record["cost_picodollars"] or 0 for record in records)) / PICO
+
+
+def passed(answers):
+    return [answer for answer in answers if answer.status == 200]
+
+
+WHY = re.compile(
+    r"budget (?P<name>\S+).*: (?P<spent>[\d.]+) USD spent, (?P<reserved>[\d.]+) USD reserved.*"
+    r"limit (?P<limit>[\d.]+) USD.* it resets at (?P<resets>\S+Z)"
+)
+
+
+def explained(answer, name, limit, wants=ONE):
+    """Checks that a refusal says all there is to say."""
+    assert answer.status == 429, (answer.status, answer.body)
+    found = WHY.search(answer.message)
+    assert found and found["name"] == name, answer.message
+    taken = Decimal(found["spent"]) + Decimal(found["reserved"])
+    assert Decimal(found["limit"]) == limit and limit - wants < taken <= limit, answer.message
+    resets = datetime.datetime.fromisoformat(found["resets"])
+    assert (resets.day, resets.hour, resets.minute, resets.second) == (1, 0, 0, 0), answer.message
+    left = (resets - datetime.datetime.now(datetime.UTC)).total_seconds()
+    assert abs(int(answer.headers["retry-after"]) - left) < 60, answer.headers
+    error = answer.json()["error"]
+    if answer.format == "messages":
+        assert error["type"] == "rate_limit_error", error
+    else:
+        assert error["code"] == "budget_exceeded", error
+
+
+# --- a worker that dies; first, because what it held is free again only after a minute
+
+HELD = 20
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trapped(tmp_path_factory):
+    """A gateway whose workers died with requests under way, and when they did."""
+    module = tmp_path_factory.mktemp("trap") / "conduit.wasm"
+    from gateway import WASM
+
+    module.write_bytes(trapping(WASM.read_bytes()))
+    consumers = [entry("held", **bank.budget(HELD)), entry("slots", limits={"concurrent": HELD}), entry("trapper")]
+    gateway = Gateway(bank.config(consumers), concurrency=4, wasm=module)
+    try:
+        yield gateway, spring(gateway)
+    finally:
+        gateway.close()
+
+
+def spring(gateway):
+    """Traps every worker while it has requests under way."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from money import key
+
+    with ThreadPoolExecutor(1) as others:
+        under_way = [request(name, "stuck") for name in ("held", "slots") for _ in range(HELD)]
+        answers = others.submit(send, gateway, under_way)
+        # The first of them is the gateway's own readiness; health checks are no exchanges.
+        wait_for(lambda: len(gateway.mocks["openai"].requests()) >= 2 * HELD, 20, "all requests to be under way")
+        full = send(gateway, [request("held", "quick"), request("slots", "quick")])
+        assert [answer.status for answer in full] == [429, 429], full
+        for _ in range(100):
+            send_trailers(gateway.listen, key("trapper"))
+            if answers.done():
+                break
+        assert answers.done(), "requests are still under way on a worker that was not trapped"
+        assert {answer.status for answer in answers.result()} == {503}, answers.result()
+    return time.monotonic()
+
+
+@pytest.fixture(scope="module")
+def money():
+    gateway = Gateway(bank.config(bank.CONSUMERS), concurrency=4)
+    yield gateway
+    gateway.close()
+
+
+# --- many at once
+
+
+@pytest.mark.parametrize("number", range(bank.ROUNDS))
+def test_a_burst_spends_a_budget_and_no_more(money, number):
+    consumer, limit = f"burst-{number}", 40 * ONE
+    answers = send(money, mixed(consumer, "word", SENT))
+    for answer in answers:
+        if answer.status != 200:
+            explained(answer, f"{consumer}.month", limit)
+    records = of(money, consumer)
+    assert len(records) == SENT
+    assert 0.95 * float(limit) <= spent(records) <= limit
+    assert len(passed(answers)) == 40
+    refused = [record for record in records if record["outcome"] == "refused"]
+    assert len(refused) == SENT - 40
+    assert {(record["exceeded"], record["cost_picodollars"]) for record in refused} == {(f"{consumer}.month", None)}
+
+
+def test_what_hung_up_clients_did_not_use_is_free_again(money):
+    asked = [request("hanging", "long", format, stream=True) for format in ("chat", "messages")]
+    send(money, asked * 5, hang_up=1500)
+    records = of(money, "hanging")
+    assert [record["outcome"] for record in records] == ["client_gone"] * 10
+    before = spent(records)
+    assert 0 < before < 10 * ONE
+    answers = send(money, mixed("hanging", "word", 30))
+    assert len(passed(answers)) == (10 * ONE - before) // ONE
+    assert before + len(passed(answers)) * ONE == spent(of(money, "hanging")) <= 10 * ONE
+
+
+def test_what_failed_is_free_again(money):
+    for model in ("failing", "gone", "torn"):
+        for _ in range(2):
+            asked = [request("unlucky", model, format, stream=model == "torn") for format in ("chat", "messages")]
+            answers = send(money, asked * 4)
+            assert any(answer.status != 429 for answer in answers), model
+            for answer in answers:
+                if answer.status == 429:
+                    explained(answer, "unlucky.month", 5 * ONE)
+            money.recorded()
+    records = of(money, "unlucky")
+    assert {"provider_error", "unreachable", "cut"} <= {record["outcome"] for record in records}
+    before = spent(records)
+    assert before < 5 * ONE
+    answers = send(money, mixed("unlucky", "word", 20))
+    assert len(passed(answers)) == (5 * ONE - before) // ONE
+    assert before + len(passed(answers)) * ONE == spent(of(money, "unlucky")) <= 5 * ONE
+
+
+# --- what else a budget can do
+
+
+def test_answers_warn_of_a_budget_that_is_nearly_used_up(money):
+    answers = [send(money, [request("warned", "quick", stream=number == 3)])[0] for number in range(5)]
+    assert [answer.status for answer in answers] == [200] * 5
+    warnings = [answer.headers.get("x-conduit-budget-warning") for answer in answers]
+    assert warnings[0] is None
+    for warning, share in zip(warnings[1:], ("0.5", "0.5", "0.8", "exceeded")):
+        assert warning and "warned.month" in warning and share in warning, warnings
+    records = of(money, "warned")
+    assert [record["exceeded"] for record in records] == [None] * 4 + ["warned.month"]
+    assert spent(records) == 5 * ONE
+
+
+def test_what_does_not_fit_goes_to_a_cheaper_target(money):
+    answers = [send(money, [request("frugal", "quick", format)])[0] for format in ("chat", "messages") * 4]
+    targets = [record["target"] for record in of(money, "frugal") if record["outcome"] == "ok"]
+    assert targets == [bank.TARGETS["quick"]] * 2 + [bank.TARGETS["cheap"]] * 5
+    assert [answer.status for answer in answers] == [200] * 7 + [429]
+    explained(answers[-1], "frugal.month", Decimal("2.5") * ONE, wants=ONE / 10)
+    assert spent(of(money, "frugal")) == Decimal("2.5") * ONE
+
+
+def test_an_output_limit_is_lowered_to_what_the_budget_affords(money):
+    [answer] = send(money, [request("clamped", "quick", limit=5000)])
+    assert answer.status == 200, answer.body
+    got = money.openai_mock.requests()[-1]["body"]
+    assert got.get("max_completion_tokens", got.get("max_tokens")) == 100, got
+    assert spent(of(money, "clamped")) == ONE
+
+
+# --- a worker that dies
+
+
+def test_what_a_dead_worker_held_is_free_again(trapped):
+    gateway, died = trapped
+    log = (gateway.run / "envoy.log").read_text()
+    assert log.count("RuntimeError: unreachable") >= 1
+    # Fresh VMs serve, and know what the dead ones held.
+    waited = time.monotonic() - died
+    if waited < 30:
+        assert [a.status for a in send(gateway, [request("held", "quick"), request("slots", "quick")])] == [429, 429]
+    time.sleep(max(0, 65 - waited))
+    answers = send(gateway, mixed("held", "word", 3 * HELD))
+    assert len(passed(answers)) == HELD
+    answers = send(gateway, mixed("slots", "slow", 2 * HELD))
+    assert len(passed(answers)) == HELD
+
+
+# --- a gateway that is started again
+
+
+def test_totals_survive_a_restart_and_projects_are_told_apart(make_gateway):
+    consumers = [entry("fixed", project="own"), entry("open")]
+    gateway = make_gateway(
+        bank.config(
+            consumers,
+            trusted_headers=["project"],
+            budgets=[{"name": "project", "per": "project", "period": "month", "usd": str(3 * ONE)}],
+        ),
+        concurrency=4,
+    )
+
+    def ask(consumer, project, count=1):
+        named = {"x_conduit_project": project} if project else {}
+        return [send(gateway, [request(consumer, "quick", **named)])[0].status for _ in range(count)]
+
+    assert ask("open", "web", 4) == [200, 200, 200, 429]
+    assert ask("open", "app") == [200]
+    # A consumer's own project stands, whatever its header says.
+    assert ask("fixed", "app", 4) == [200, 200, 200, 429]
+    assert ask("open", None, 4) == [200, 200, 200, 429]
+    gateway.recorded()
+    [answer] = send(gateway, [request("open", "quick", "messages", x_conduit_project="web")])
+    explained(answer, "project", 3 * ONE)
+    assert "of project web" in answer.message
+    gateway.restart()
+    assert ask("open", "web") == ask("fixed", None) == ask("open", None) == [429]
+    assert ask("open", "app", 3) == [200, 200, 429]
+    [answer] = send(gateway, [request("open", "quick", x_conduit_project="web")])
+    explained(answer, "project", 3 * ONE)
