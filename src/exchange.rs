@@ -107,6 +107,8 @@ pub struct Exchange {
     consumer: Option<usize>,
     denied: Option<Denied>,
     began: Time,
+    /// The time of what happens now.
+    now: Time,
     request: Option<ChatRequest>,
     embeddings: Option<EmbeddingsRequest>,
     /// Whether a request that passes unread asks for a stream.
@@ -180,6 +182,7 @@ impl Exchange {
             plan,
             id,
             began: now,
+            now,
             request: None,
             embeddings: None,
             streams: false,
@@ -294,6 +297,11 @@ impl Exchange {
             413,
             format!("the request body is larger than {limit} bytes, the most this gateway takes (`max_body`)"),
         ))
+    }
+
+    /// Tells the time of what is handed in next: a body may come long after its headers.
+    pub fn at(&mut self, now: Time) {
+        self.now = now;
     }
 
     /// Takes the whole request body.

@@ -169,7 +169,7 @@ impl Exchange {
             }
         }
         let output = worsts.iter().filter_map(|worst| worst.output).max();
-        match accounts::reserve(&*self.world.shared, claims, self.began) {
+        match accounts::reserve(&*self.world.shared, claims, self.now) {
             Ok(hold) => Ok(Admission { hold, entries, cap, output }),
             Err(full) => match entries.into_iter().nth(full.claim) {
                 Some(entry) => Err(Refusal::Full(entry, Box::new(full))),
@@ -343,7 +343,7 @@ impl Exchange {
     pub(super) fn release(&mut self) {
         if let Some(admission) = self.admission.take() {
             let nothing: Vec<Option<u128>> = admission.entries.iter().map(|_| Some(0)).collect();
-            admission.hold.settle(&*self.world.shared, &nothing, self.began);
+            admission.hold.settle(&*self.world.shared, &nothing, self.now);
         }
     }
 

@@ -45,6 +45,7 @@ pub(super) fn of(exchange: &Exchange, target: &Target, cap: Option<u64>) -> Wors
     };
     let output = if answers { lowered(limit).saturating_mul(choices) } else { 0 };
     let limited = if answers { lowered(said.unwrap_or(USUAL_OUTPUT)).saturating_mul(choices) } else { 0 };
+    let most = if request.is_some_and(grows) { most.max(target.context.unwrap_or(UNKNOWN_OUTPUT)) } else { most };
     let mut worst = Most { input: Tokens(most), output: Tokens(output), ..Most::default() };
     match request {
         Some(request) => look(request, &mut worst),
@@ -67,6 +68,14 @@ fn unread(exchange: &Exchange, target: &Target) -> u64 {
 fn choices(request: &ChatRequest) -> u64 {
     let n = ["n", "candidateCount"].iter().find_map(|name| request.extra.get(*name)?.as_u64());
     n.unwrap_or(1).max(1)
+}
+
+/// Whether the provider adds to the prompt what nobody here sees: what its own tools find, what it stored. No model takes
+/// more of that than fits.
+fn grows(request: &ChatRequest) -> bool {
+    const STORED: &[&str] = &["previous_response_id", "conversation", "prompt", "web_search_options"];
+    let stored = |name: &&str| request.extra.get(*name).is_some_and(|value| !value.is_null());
+    STORED.iter().any(|name| stored(&name)) || request.tools.iter().any(|tool| tool.builtin.is_some())
 }
 
 /// What of a request may be billed in a way of its own.

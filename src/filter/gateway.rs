@@ -77,6 +77,7 @@ impl Gateway {
         let Some(exchange) = self.exchange.clone() else { return Action::Continue };
         let began = hostcalls::now();
         let body = hostcalls::buffer(Source::RequestBody, most).unwrap_or_default();
+        exchange.borrow_mut().at(began);
         let step = exchange.borrow_mut().body(&body);
         report_routing(hostcalls::now().since(began).micros());
         self.carry_out(&step)
