@@ -7,6 +7,7 @@
 //! | Claude | none is public | `o200k_base` × [`CLAUDE_RATIO`] or [`CLAUDE_NEW_RATIO`], estimated |
 //! | all others | none is carried | `o200k_base` as it is, estimated |
 
+pub mod calibration;
 mod images;
 mod media;
 mod meter;

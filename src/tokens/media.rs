@@ -42,13 +42,17 @@ pub(super) fn document(source: &Source) -> (u64, u64) {
 
 /// What a part of audio, video or a file may cost; its bytes are no text and must not be counted as such.
 pub(super) fn unknown(part: &Value) -> Option<(u64, u64)> {
-    let kind = part.get("type").and_then(Value::as_str).unwrap_or_default();
+    // Gemini's parts have a media type instead of a `type`.
+    let data = ["fileData", "file_data", "inlineData", "inline_data"].iter().find_map(|name| part.get(name));
+    let media = data.and_then(|data| data.get("mimeType").or(data.get("mime_type"))).and_then(Value::as_str);
+    let kind = media.or(part.get("type").and_then(Value::as_str)).unwrap_or_default();
     let kinds = [
         ("audio", (500, 2_000)),
         ("video", (5_000, 50_000)),
         ("image", (1_400, 3_500)),
         ("file", ELSEWHERE),
         ("document", ELSEWHERE),
+        ("application/pdf", ELSEWHERE),
     ];
     kinds.iter().find(|(word, _)| kind.contains(word)).map(|(_, cost)| *cost)
 }

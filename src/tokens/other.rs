@@ -98,7 +98,7 @@ fn template(tokenizer: Tokenizer, name: &str) -> Template {
         Tokenizer::Ratio(_) if name.contains("grok-code") => Template { once: 196, ..PLAIN },
         Tokenizer::Ratio(_) if name.contains("grok-4.") => Template { once: 187, ..PLAIN },
         Tokenizer::Ratio(_) if name.contains("grok") => Template { once: 148, ..PLAIN },
-        Tokenizer::Ratio(_) if name.contains("deepseek") => Template { once: 6, tools: (200, 0), ..PLAIN },
+        Tokenizer::Ratio(_) if name.contains("deepseek") => Template { once: 30, tools: (200, 0), ..PLAIN },
         Tokenizer::Ratio(_) if name.contains("qwen") => Template { once: 6, tools: (145, 0), ..PLAIN },
         // The harmony format's system message.
         _ if name.starts_with("gpt-oss") => Template { once: 67, schema: Some(90), ..PLAIN },
@@ -125,7 +125,27 @@ pub(super) fn count(vocabulary: &Vocabulary, tokenizer: Tokenizer, name: &str, r
     }
     request.messages.iter().for_each(|message| counter.message(message));
     counter.tools(request);
+    if name.contains("claude") && cites(request) {
+        // Claude is told at length how to cite.
+        counter.total.estimate(560, 200);
+    }
     counter.total.count()
+}
+
+/// Whether the answer shall cite what documents or findings of a search say.
+fn cites(request: &ChatRequest) -> bool {
+    fn asks(part: &Part) -> bool {
+        match part {
+            Part::Unknown { value, .. } => value.pointer("/citations/enabled") == Some(&Value::Bool(true)),
+            Part::ToolResult { parts, .. } => parts.iter().any(asks),
+            _ => false,
+        }
+    }
+    request
+        .unplaced
+        .iter()
+        .any(|(path, value)| path.ends_with(".citations") && value.get("enabled") == Some(&Value::Bool(true)))
+        || request.messages.iter().flat_map(|message| &message.parts).any(asks)
 }
 
 struct Counter<'a> {

@@ -12,12 +12,15 @@
 
 mod reported;
 
+use conduit::config::{ProviderId, Target};
 use conduit::formats::Format;
-use conduit::tokens::{Tokenizer, count_request, count_text, tokenizer_for};
-use conduit::usage::Known;
+use conduit::host::Table;
+use conduit::tokens::{Tokenizer, calibration, count_request, count_text, tokenizer_for};
+use conduit::usage::{Known, Tokens};
 use proptest::prelude::*;
+use reported::Reported;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 /// One line of a file of vectors each; `None` where there are none.
@@ -299,50 +302,111 @@ fn groq_xai_and_glm_requests() {
     assert!(tally.median_error() < 20.0);
 }
 
-#[test]
-fn dump() {
-    let Some(all) = reported::all() else { return };
-    for r in all {
-        let tools = r.request.tools.len();
-        let media = r
-            .request
-            .messages
-            .iter()
-            .flat_map(|m| &m.parts)
-            .filter(|p| {
-                matches!(
-                    p,
-                    conduit::formats::canonical::Part::Image { .. }
-                        | conduit::formats::canonical::Part::Document { .. }
-                        | conduit::formats::canonical::Part::Audio { .. }
-                        | conduit::formats::canonical::Part::Unknown { .. }
-                )
-            })
-            .count();
-        let calls = r
-            .request
-            .messages
-            .iter()
-            .flat_map(|m| &m.parts)
-            .filter(|p| matches!(p, conduit::formats::canonical::Part::ToolCall(_)))
-            .count();
-        println!(
-            "ROW {}",
-            serde_json::json!([
-                r.id,
-                r.vendor,
-                r.model,
-                r.count.known,
-                r.count.tokens,
-                r.count.most,
-                r.truth,
-                r.served,
-                tools,
-                media,
-                calls,
-                r.request.messages.len(),
-                r.request.response_format.is_some()
-            ])
-        );
+/// What a target would be: the requests of one model at one provider.
+fn by_target(all: &[Reported]) -> BTreeMap<String, Vec<&Reported>> {
+    let mut targets = BTreeMap::<String, Vec<&Reported>>::new();
+    for one in all.iter().filter(|one| !one.served) {
+        targets.entry(format!("{}/{}", one.vendor, one.model)).or_default().push(one);
     }
+    targets
+}
+
+fn target(name: &str) -> Target {
+    let (context, max_output, price) = (None, None, None);
+    let tokenizer = Tokenizer::Ratio(1_000);
+    Target { provider: ProviderId(0), model: name.into(), name: name.into(), tokenizer, context, max_output, price }
+}
+
+fn quantile(values: &[f64], part: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get((sorted.len() as f64 * part) as usize).or(sorted.last()).copied().unwrap_or(0.0)
+}
+
+/// Of all recorded requests: how often the count is equal, how far off estimates are, and what is reserved for them.
+#[test]
+fn the_most_is_not_exceeded() {
+    let Some(all) = reported::all() else { return };
+    let known: Vec<&Reported> = all.iter().filter(|one| !one.served).collect();
+    let mut vendors = BTreeMap::<&str, Vec<&Reported>>::new();
+    known.iter().for_each(|one| vendors.entry(one.vendor.as_str()).or_default().push(one));
+    let (mut over, mut ratios) = (Vec::new(), Vec::new());
+    for (vendor, cases) in &vendors {
+        let ratio = |one: &&&Reported| one.count.most.0 as f64 / one.truth as f64;
+        let estimates: Vec<_> = cases.iter().filter(|one| one.count.known == Known::Estimated).collect();
+        let long: Vec<f64> = estimates.iter().filter(|one| one.truth >= 100).map(ratio).collect();
+        let errors: Vec<f64> = estimates.iter().map(|one| one.error()).collect();
+        let equal = cases.iter().filter(|one| one.count.tokens.0 == one.truth).count();
+        let beyond: Vec<_> = cases.iter().filter(|one| one.truth > one.count.most.0).collect();
+        eprintln!(
+            "{vendor}: {} requests, {equal} equal; {} estimates off by {:.1} % median, {:.1} % p95; most/reported {:.2} median; {} above the most",
+            cases.len(),
+            estimates.len(),
+            quantile(&errors, 0.5),
+            quantile(&errors, 0.95),
+            quantile(&long, 0.5),
+            beyond.len(),
+        );
+        for one in beyond {
+            eprintln!("  {} {}: {:?}, reported {}", one.id, one.model, one.count, one.truth);
+            over.push(one.id.clone());
+        }
+        ratios.extend(long);
+    }
+    eprintln!(
+        "{} of {} above the most; most/reported {:.2} in the median",
+        over.len(),
+        known.len(),
+        quantile(&ratios, 0.5)
+    );
+    assert!(known.len() > 600 && over.len() * 1_000 <= known.len() * 25, "{over:?}");
+    assert!(quantile(&ratios, 0.5) <= 1.5, "{}", quantile(&ratios, 0.5));
+}
+
+/// Each request is estimated by what the others of its target taught, in an order that looks random.
+#[test]
+fn calibration_converges() {
+    let Some(all) = reported::all() else { return };
+    let (mut before, mut after, mut over, mut ratios) = (Vec::new(), Vec::new(), 0, Vec::new());
+    for (name, cases) in by_target(&all) {
+        let estimates: Vec<_> = cases.into_iter().filter(|one| one.count.known == Known::Estimated).collect();
+        if estimates.len() < 8 {
+            continue;
+        }
+        let target = target(&name);
+        let (mut raw, mut learned) = (Vec::new(), Vec::new());
+        for (at, one) in estimates.iter().enumerate() {
+            let shared = Table::default();
+            for step in 0..50 {
+                let other = estimates[(at * 31 + step * 7_919) % estimates.len()];
+                if other.id != one.id {
+                    calibration::learn(&shared, &target, other.count, Tokens(other.truth));
+                }
+            }
+            let count = calibration::adjusted(&shared, &target, one.count);
+            raw.push(one.error());
+            learned.push((count.tokens.0 as f64 - one.truth as f64).abs() / one.truth as f64 * 100.0);
+            over += usize::from(one.truth > count.most.0);
+            ratios.push(count.most.0 as f64 / one.truth as f64);
+        }
+        eprintln!(
+            "{name}: {} requests, off by {:.1} % median ({:.1} % p95), after 50 answers {:.1} % ({:.1} %)",
+            estimates.len(),
+            quantile(&raw, 0.5),
+            quantile(&raw, 0.95),
+            quantile(&learned, 0.5),
+            quantile(&learned, 0.95)
+        );
+        before.extend(raw);
+        after.extend(learned);
+    }
+    eprintln!(
+        "all {}: off by {:.1} % median ({:.1} % p95), after 50 answers {:.1} % ({:.1} %); {over} above the most, most/reported {:.2}",
+        after.len(),
+        quantile(&before, 0.5),
+        quantile(&before, 0.95),
+        quantile(&after, 0.5),
+        quantile(&after, 0.95),
+        quantile(&ratios, 0.5)
+    );
 }

@@ -21,6 +21,13 @@ pub struct Reported {
     pub served: bool,
 }
 
+impl Reported {
+    /// By how many percent of what was reported the count is off.
+    pub fn error(&self) -> f64 {
+        (self.count.tokens.0 as f64 - self.truth as f64).abs() / self.truth as f64 * 100.0
+    }
+}
+
 const FILES: &[(&str, &str, Format)] = &[
     ("openai_chat", "openai", Format::OpenAiChat),
     ("azure_chat", "azure", Format::OpenAiChat),
