@@ -269,8 +269,8 @@ fn recorded_usages_as_providers_wrote_them_cost_the_same() {
 
 #[test]
 fn xai_billed_what_we_say_to_the_picodollar() {
-    // Its answers hold its own bill, in 10⁻¹⁰ USD: <https://docs.x.ai/docs/models#models-and-pricing>, 2026-11-21. It
-    // counts reasoning beside `completion_tokens`, which both catalogs miss.
+    // Its answers hold its own bill, in 10⁻¹⁰ USD: <https://docs.x.ai/developers/cost-tracking>, 2026-11-21. It counts
+    // reasoning beside `completion_tokens`, which neither catalog bills so.
     const PICODOLLARS_PER_TICK: u128 = 100;
     let Some(cases) = vectors("cost/recorded_usage_cost.jsonl") else { return };
     let mut compared = 0;
