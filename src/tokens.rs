@@ -8,16 +8,17 @@
 //! | all others | none is carried | `o200k_base` as it is, estimated |
 
 mod images;
+mod media;
 mod meter;
 mod openai;
 mod other;
 mod tools;
+mod vocabulary;
 
 use crate::formats::canonical::ChatRequest;
 use crate::usage::{Count, Tokens};
 pub use meter::Meter;
-use std::sync::OnceLock;
-use tiktoken::{CoreBpe, encoding};
+use vocabulary::Vocabulary;
 
 /// How a model's tokens are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +77,12 @@ pub fn tokenizer_for(kind: &str, model: &str) -> Tokenizer {
     }
 }
 
-/// A model's own name: without a fine-tune's `ft:` and without an owner (`openai/gpt-oss-120b`).
+/// A model's own name: without a fine-tune's `ft:` and without an owner (`openai/gpt-oss-120b`,
+/// Bedrock's `openai.gpt-oss-20b`).
 fn bare(model: &str) -> &str {
     let name = model.strip_prefix("ft:").unwrap_or(model);
-    name.rsplit('/').next().unwrap_or(name)
+    let name = name.rsplit('/').next().unwrap_or(name);
+    name.strip_prefix("openai.").unwrap_or(name)
 }
 
 fn claude(name: &str) -> Tokenizer {
@@ -119,26 +122,57 @@ pub const TOKENIZER_NAMES: &[&str] = &["o200k", "cl100k", "llama3", "glm", "clau
 
 /// Prompt tokens of a request at `model`: its text and all that the provider's chat template adds.
 pub fn count_request(tokenizer: Tokenizer, model: &str, request: &ChatRequest) -> Count {
-    let name = model.to_ascii_lowercase();
-    let name = bare(&name);
+    let full = model.to_ascii_lowercase();
+    let name = bare(&full);
     let vocabulary = Vocabulary::of(tokenizer);
-    match tokenizer {
-        Tokenizer::O200k | Tokenizer::Cl100k if openai::is_openai(name) => openai::count(vocabulary, name, request),
-        _ => other::count(vocabulary, tokenizer, name, request),
-    }
+    let count = match tokenizer {
+        Tokenizer::O200k | Tokenizer::Cl100k if openai::is_openai(name) => {
+            let count = openai::count(&vocabulary, name, request);
+            // Another provider serves it, and may ask for it through an API of its choice.
+            let resold = !full.strip_prefix("ft:").unwrap_or(&full).starts_with(name);
+            if resold && !request.tools.is_empty() {
+                count.plus(Count::estimated(Tokens(0), Tokens(96)))
+            } else {
+                count
+            }
+        }
+        _ => other::count(&vocabulary, tokenizer, name, request),
+    };
+    beyond(count, tokenizer, vocabulary.slack())
 }
 
 /// Tokens of a text. What looks like a special token (`<|endoftext|>`) counts as the text that it is.
 pub fn count_text(tokenizer: Tokenizer, text: &str) -> Count {
-    counted_text(tokenizer, Vocabulary::of(tokenizer).text(text), wide(text))
+    let vocabulary = Vocabulary::of(tokenizer);
+    let tokens = vocabulary.text(text);
+    beyond(counted_text(tokenizer, tokens, wide(text)), tokenizer, vocabulary.slack())
 }
 
 /// What so many tokens of a tokenizer's vocabulary are, in a text with so many characters beyond ASCII.
-fn counted_text(tokenizer: Tokenizer, tokens: u64, _wide: u64) -> Count {
+fn counted_text(tokenizer: Tokenizer, tokens: u64, wide: u64) -> Count {
     match tokenizer {
-        Tokenizer::Ratio(ratio) => Count::estimated(Tokens(scaled(tokens, ratio)), MARGIN),
+        Tokenizer::Ratio(ratio) => {
+            let tokens = scaled(tokens, ratio);
+            Count::estimated(Tokens(tokens), Tokens(text_slack(tokens, wide)))
+        }
         _ => Count::exact(Tokens(tokens)),
     }
+}
+
+/// By how much a text's estimate may be short at a vocabulary that is not known: 30 %, and a token for each character
+/// beyond ASCII, which another vocabulary may have no word for.
+fn text_slack(tokens: u64, wide: u64) -> u64 {
+    scaled(tokens, 300).saturating_add(wide).saturating_add(if tokens > 0 { 4 } else { 0 })
+}
+
+/// A count some of whose text was not read to its end: it may be short by so many more tokens of the vocabulary.
+fn beyond(count: Count, tokenizer: Tokenizer, slack: u64) -> Count {
+    if slack == 0 {
+        return count;
+    }
+    let ratio = if let Tokenizer::Ratio(ratio) = tokenizer { scaled(ratio.into(), 1_300) } else { 1_000 };
+    let more = slack.saturating_mul(ratio).div_ceil(1_000);
+    count.plus(Count::estimated(Tokens(0), Tokens(more)))
 }
 
 /// How many characters of a text are beyond ASCII.
@@ -155,47 +189,33 @@ fn scaled(tokens: u64, thousandths: u32) -> u64 {
     tokens.saturating_mul(u64::from(thousandths)).div_ceil(1_000)
 }
 
-/// How far off an estimate is taken to be at most, in thousandths.
-pub const MARGIN: u64 = 300;
-
-/// A vocabulary to count with.
-#[derive(Clone, Copy)]
-struct Vocabulary(&'static CoreBpe);
-
-impl Vocabulary {
-    // Not by name (`tiktoken::get_encoding`): that would link every vocabulary of the crate into the module.
-    fn of(tokenizer: Tokenizer) -> Self {
-        static O200K: OnceLock<CoreBpe> = OnceLock::new();
-        static CL100K: OnceLock<CoreBpe> = OnceLock::new();
-        static LLAMA3: OnceLock<CoreBpe> = OnceLock::new();
-        static GLM: OnceLock<CoreBpe> = OnceLock::new();
-        Self(match tokenizer {
-            Tokenizer::O200k | Tokenizer::Ratio(_) => O200K.get_or_init(encoding::o200k_base),
-            Tokenizer::Cl100k => CL100K.get_or_init(encoding::cl100k_base),
-            Tokenizer::Llama3 => LLAMA3.get_or_init(encoding::llama3),
-            Tokenizer::Glm => GLM.get_or_init(encoding::glm4),
-        })
-    }
-
-    fn text(self, text: &str) -> u64 {
-        u64::try_from(self.0.count(text)).unwrap_or(u64::MAX)
-    }
-}
-
 /// A running total, exact until something estimated is added.
 struct Total {
     tokens: u64,
     exact: bool,
+    /// By how many tokens the estimates in it may be short.
+    slack: u64,
 }
 
 impl Total {
+    fn new(exact: bool) -> Self {
+        Self { tokens: 0, exact, slack: 0 }
+    }
+
     fn add(&mut self, tokens: u64) {
         self.tokens = self.tokens.saturating_add(tokens);
     }
 
-    fn estimate(&mut self, tokens: u64) {
-        self.exact = false;
+    /// Adds what may be short by `slack`.
+    fn estimate(&mut self, tokens: u64, slack: u64) {
         self.add(tokens);
+        self.doubt(slack);
+    }
+
+    /// The total may be short by so many more.
+    fn doubt(&mut self, slack: u64) {
+        self.exact = false;
+        self.slack = self.slack.saturating_add(slack);
     }
 
     fn less(&mut self, tokens: u64) {
@@ -204,7 +224,7 @@ impl Total {
 
     fn count(self) -> Count {
         let tokens = Tokens(self.tokens);
-        if self.exact { Count::exact(tokens) } else { Count::estimated(tokens, MARGIN) }
+        if self.exact { Count::exact(tokens) } else { Count::estimated(tokens, Tokens(self.slack)) }
     }
 }
 

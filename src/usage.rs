@@ -48,11 +48,22 @@ impl Count {
         Self { tokens, known: Known::Exact, most: tokens }
     }
 
-    /// An estimate, off by at most so many thousandths and a few tokens for what surrounds a text.
-    pub fn estimated(tokens: Tokens, off: u64) -> Self {
-        const AROUND: u64 = 16;
-        let more = tokens.0.saturating_mul(off).div_ceil(1_000).saturating_add(AROUND);
-        Self { tokens, known: Known::Estimated, most: tokens.plus(Tokens(more)) }
+    /// An estimate that may be short by at most `more`.
+    pub fn estimated(tokens: Tokens, more: Tokens) -> Self {
+        Self { tokens, known: Known::Estimated, most: tokens.plus(more) }
+    }
+
+    /// Both together; exact where both are.
+    pub fn plus(self, other: Count) -> Self {
+        let both = self.known == Known::Exact && other.known == Known::Exact;
+        let known = if both { Known::Exact } else { Known::Estimated };
+        Self { tokens: self.tokens.plus(other.tokens), known, most: self.most.plus(other.most) }
+    }
+
+    /// The stated error: by how many thousandths of the estimate the truth may be more, 0 where it is exact.
+    pub fn error_thousandths(self) -> u64 {
+        let more = self.most.minus(self.tokens).0;
+        more.saturating_mul(1_000).div_ceil(self.tokens.0.max(1))
     }
 }
 

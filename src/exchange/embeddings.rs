@@ -36,26 +36,20 @@ impl Exchange {
 
 /// The tokens of what shall be embedded. No template stands around it; ids of tokens count as their number.
 fn count(tokenizer: Tokenizer, request: &EmbeddingsRequest) -> Count {
-    let mut exact = true;
     let own = matches!(tokenizer, Tokenizer::O200k | Tokenizer::Cl100k);
-    let tokens = request.input.iter().fold(Tokens(0), |sum, input| {
-        let more = match input {
-            Input::Tokens(ids) => Tokens(*ids),
-            Input::Text(text) => {
-                exact &= own;
-                tokens::count_text(tokenizer, text).tokens
-            }
-            Input::Other(value) => {
-                exact = false;
-                let text = value.get("text").and_then(Value::as_str).unwrap_or_default();
-                tokens::count_text(tokenizer, text).tokens
-            }
-        };
-        sum.plus(more)
-    });
-    // Without an `input` the server has a way of its own to be asked.
-    exact &= !request.input.is_empty();
-    if exact { Count::exact(tokens) } else { Count::estimated(tokens, tokens::MARGIN) }
+    // Without an `input` the server has a way of its own to be asked; what stands around another vendor's is not known.
+    let counted = |input: &Input| match input {
+        Input::Tokens(ids) => Count::exact(Tokens(*ids)),
+        Input::Text(text) if own => tokens::count_text(tokenizer, text),
+        Input::Text(text) => tokens::count_text(tokenizer, text).plus(Count::estimated(Tokens(0), Tokens(8))),
+        Input::Other(value) => {
+            let text = value.get("text").and_then(Value::as_str).unwrap_or_default();
+            // An image beside it, perhaps.
+            tokens::count_text(tokenizer, text).plus(Count::estimated(Tokens(0), Tokens(2_000)))
+        }
+    };
+    let none = Count::estimated(Tokens(0), Tokens(0));
+    request.input.iter().map(counted).reduce(Count::plus).unwrap_or(none)
 }
 
 /// Counts and routes. Rules that look at a chat's content do not apply, nor do classes: vectors of one model mean

@@ -3,6 +3,7 @@
 mod admission;
 mod billed;
 mod chains;
+mod consumers;
 mod cooldown;
 // The encoders are native only.
 #[cfg(not(target_family = "wasm"))]

@@ -11,8 +11,8 @@ const UNSEEN: (u64, u64) = (1_152, 768);
 /// The bytes of a file in which its size must stand. A JPEG's may come after long metadata.
 const HEADER: usize = 64 * 1024;
 
-/// Tokens, and whether the image's size was known.
-pub(super) fn tokens(model: &str, source: &Source, detail: Option<&str>) -> (u64, bool) {
+/// Tokens, how many more they may be, and whether the image's size was known.
+pub(super) fn tokens(model: &str, source: &Source, detail: Option<&str>) -> (u64, u64, bool) {
     let size = dimensions(source);
     let (width, height) = size.unwrap_or(UNSEEN);
     let tokens = match patch_factor(model) {
@@ -23,7 +23,22 @@ pub(super) fn tokens(model: &str, source: &Source, detail: Option<&str>) -> (u64
             tiles.saturating_mul(tile).saturating_add(base)
         }
     };
-    (tokens, size.is_some() || detail == Some("low"))
+    let known = size.is_some() || detail == Some("low");
+    let most = match patch_factor(model) {
+        Some(thousandths) => super::scaled(1_536, thousandths),
+        None => {
+            let (base, tile) = tile_price(model);
+            tile.saturating_mul(8).saturating_add(base)
+        }
+    };
+    // Which models count tiles and which patches is documented for those at hand only.
+    let more = if known { super::scaled(tokens, 500).saturating_add(64) } else { most.saturating_sub(tokens) };
+    (tokens, more, known)
+}
+
+/// Pixels of an image, where its size stands in its header.
+pub(super) fn pixels(source: &Source) -> Option<u64> {
+    dimensions(source).map(|(width, height)| width.saturating_mul(height))
 }
 
 /// Models that count patches of 32 pixels: tokens for 1000 patches.
@@ -173,9 +188,10 @@ mod tests {
             ("o3", 512, 512, None, 225),
             ("gpt-4.1-mini", u32::MAX, u32::MAX, None, 2_489),
         ] {
-            assert_eq!(tokens(model, &png(width, height), detail), (want, true), "{model} {width}x{height}");
+            let (tokens, _, known) = tokens(model, &png(width, height), detail);
+            assert_eq!((tokens, known), (want, true), "{model} {width}x{height}");
         }
-        assert_eq!(tokens("gpt-4o", &Source::Url("https://example.com/a.png".into()), None), (1_105, false));
-        assert_eq!(tokens("gpt-4o", &Source::FileId("f".into()), Some("low")), (85, true));
+        assert_eq!(tokens("gpt-4o", &Source::Url("https://example.com/a.png".into()), None), (1_105, 340, false));
+        assert_eq!(tokens("gpt-4o", &Source::FileId("f".into()), Some("low")), (85, 107, true));
     }
 }

@@ -74,7 +74,7 @@ impl Meter {
     /// Counts what is held up to `end` and lets it go.
     fn settle(&mut self, end: usize) {
         let tail = self.held.split_off(end.min(self.held.len()));
-        self.counted = self.counted.saturating_add(Vocabulary::of(self.tokenizer).text(&self.held));
+        self.counted = self.counted.saturating_add(Vocabulary::of(self.tokenizer).read(&self.held));
         self.held = tail;
         self.cut = 0;
     }
@@ -82,7 +82,7 @@ impl Meter {
     /// The tokens so far. Counts what is held back, at most 8 KiB, each time it is asked; see
     /// [`Meter::bound`] for what costs nothing.
     pub fn tokens(&self) -> Count {
-        let tokens = self.counted.saturating_add(Vocabulary::of(self.tokenizer).text(&self.held));
+        let tokens = self.counted.saturating_add(Vocabulary::of(self.tokenizer).read(&self.held));
         let count = counted_text(self.tokenizer, tokens, self.wide);
         if self.forced == 0 {
             return count;

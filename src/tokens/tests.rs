@@ -72,8 +72,13 @@ fn special_tokens_in_text_are_text() {
 #[test]
 fn a_ratio_is_an_estimate_and_rounds_up() {
     assert_eq!(count_text(Tokenizer::O200k, "hello world"), exact(2));
-    let estimated = Count::estimated(Tokens(3), MARGIN);
+    let estimated = Count::estimated(Tokens(3), Tokens(1 + 4));
     assert_eq!(count_text(Tokenizer::Ratio(1_150), "hello world"), estimated);
+    // Characters that another vocabulary may have no word for are allowed a token more each.
+    assert_eq!(
+        count_text(Tokenizer::Ratio(1_000), "日本語").most.0,
+        count_text(Tokenizer::O200k, "日本語").tokens.0 + 1 + 4 + 3
+    );
 }
 
 #[test]

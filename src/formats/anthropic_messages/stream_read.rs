@@ -135,8 +135,19 @@ impl StreamReader {
         out.push(StreamEvent::Finish { choice: 0, stop, stop_sequence });
     }
 
+    /// Says the arguments that came whole with a call's start, once another block goes on: what follows is no part of
+    /// that call, even where nobody ends it.
+    fn say_whole_inputs(&mut self, data: &Value, out: &mut Vec<StreamEvent>) {
+        let here = data.get("index").and_then(Value::as_u64);
+        for (_, call) in self.calls.iter_mut().filter(|(at, call)| Some(**at) != here && call.input.is_some()) {
+            end_call(call, out);
+            call.pieces = true;
+        }
+    }
+
     fn block_start(&mut self, data: &Value, out: &mut Vec<StreamEvent>) {
         self.open(out);
+        self.say_whole_inputs(data, out);
         let block = data.get("content_block").unwrap_or(&Value::Null);
         let word = |name: &str| block.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         match block.get("type").and_then(Value::as_str) {
@@ -174,6 +185,7 @@ impl StreamReader {
 
     fn block_delta(&mut self, data: &Value, out: &mut Vec<StreamEvent>) {
         self.open(out);
+        self.say_whole_inputs(data, out);
         let delta = data.get("delta").unwrap_or(&Value::Null);
         let word = |name: &str| delta.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         match delta.get("type").and_then(Value::as_str) {

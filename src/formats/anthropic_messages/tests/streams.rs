@@ -114,6 +114,29 @@ fn every_kind_of_block_is_read() {
 }
 
 #[test]
+fn arguments_that_came_with_a_calls_start_are_said_before_another_block_goes_on() {
+    let call = json!({"type": "tool_use", "id": "a", "name": "f", "input": {"b": 2}});
+    let sent = sse(&[
+        start(),
+        block(1, call),
+        delta(0, json!({"type": "thinking_delta", "thinking": "t"})),
+        stop(1),
+        json!({"type": "message_stop"}),
+    ]);
+    assert_eq!(
+        read_stream(&sent),
+        [
+            started(),
+            tool(0, "a"),
+            arguments(0, r#"{"b":2}"#),
+            thinking("t"),
+            finish(StopReason::ToolCalls),
+            StreamEvent::End
+        ]
+    );
+}
+
+#[test]
 fn endings() {
     let delta = json!({"type": "message_delta", "delta": {"stop_reason": "stop_sequence", "stop_sequence": "END"}});
     let end = StreamEvent::Finish { choice: 0, stop: StopReason::StopSequence, stop_sequence: Some("END".into()) };

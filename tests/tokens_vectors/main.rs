@@ -10,6 +10,8 @@
     missing_docs
 )]
 
+mod reported;
+
 use conduit::formats::Format;
 use conduit::tokens::{Tokenizer, count_request, count_text, tokenizer_for};
 use conduit::usage::Known;
@@ -295,4 +297,52 @@ fn groq_xai_and_glm_requests() {
     tally.report("Groq, xAI, GLM");
     assert!(tally.exact_wrong.is_empty() && tally.exact_right >= 4, "{:?}", tally.exact_wrong);
     assert!(tally.median_error() < 20.0);
+}
+
+#[test]
+fn dump() {
+    let Some(all) = reported::all() else { return };
+    for r in all {
+        let tools = r.request.tools.len();
+        let media = r
+            .request
+            .messages
+            .iter()
+            .flat_map(|m| &m.parts)
+            .filter(|p| {
+                matches!(
+                    p,
+                    conduit::formats::canonical::Part::Image { .. }
+                        | conduit::formats::canonical::Part::Document { .. }
+                        | conduit::formats::canonical::Part::Audio { .. }
+                        | conduit::formats::canonical::Part::Unknown { .. }
+                )
+            })
+            .count();
+        let calls = r
+            .request
+            .messages
+            .iter()
+            .flat_map(|m| &m.parts)
+            .filter(|p| matches!(p, conduit::formats::canonical::Part::ToolCall(_)))
+            .count();
+        println!(
+            "ROW {}",
+            serde_json::json!([
+                r.id,
+                r.vendor,
+                r.model,
+                r.count.known,
+                r.count.tokens,
+                r.count.most,
+                r.truth,
+                r.served,
+                tools,
+                media,
+                calls,
+                r.request.messages.len(),
+                r.request.response_format.is_some()
+            ])
+        );
+    }
 }
