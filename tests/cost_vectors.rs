@@ -267,6 +267,25 @@ fn recorded_usages_as_providers_wrote_them_cost_the_same() {
     assert!(wrong.is_empty() && compared >= 600, "{compared} compared\n{wrong}");
 }
 
+#[test]
+fn xai_billed_what_we_say_to_the_picodollar() {
+    // Its answers hold its own bill, in 10⁻¹⁰ USD: <https://docs.x.ai/developers/cost-tracking>, 2026-11-21. It counts
+    // reasoning beside `completion_tokens`, which neither catalog bills so.
+    const PICODOLLARS_PER_TICK: u128 = 100;
+    let Some(cases) = vectors("cost/recorded_usage_cost.jsonl") else { return };
+    let mut compared = 0;
+    for case in &cases {
+        let raw = &case["usage_raw"];
+        let Some(ticks) = raw.get("cost_in_usd_ticks").and_then(Value::as_u64) else { continue };
+        let usage = read(format_of(raw), raw).unwrap();
+        let price = catalog_price(Some("x-ai"), case["model"].as_str().unwrap()).unwrap();
+        let ours = cost(&price, &usage).unwrap().0;
+        assert_eq!(ours, u128::from(ticks) * PICODOLLARS_PER_TICK, "{} {raw}", case["model"]);
+        compared += 1;
+    }
+    assert!(compared >= 10, "{compared}");
+}
+
 /// The format that genai-prices calls so, where a body of that shape comes from that provider.
 fn flavor(provider: &str, flavor: &str) -> Option<Format> {
     Some(match (provider, flavor) {
