@@ -6,6 +6,7 @@
 
 pub mod accounts;
 mod consumer;
+pub mod opening;
 pub mod rules;
 
 pub use consumer::{Allowed, Consumer, Consumers, Denied, Identity, identify, stranger};

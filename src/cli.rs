@@ -103,6 +103,7 @@ fn render_to(args: &args::Render) -> Result<(), Failure> {
         access_log: plan.access_log.clone().unwrap_or_else(|| "/dev/stdout".to_owned()).into(),
         ca_bundle: render::find_ca_bundle(),
         dynamic_dir: None,
+        opening: None,
     };
     let bootstrap = render::bootstrap(&plan, &text, &options);
     let mut rendered = serde_json::to_string_pretty(&bootstrap).unwrap_or_default();

@@ -46,7 +46,7 @@ use crate::formats::{Format, anthropic_messages};
 use crate::host::{Secret, Time, World};
 use crate::providers::{Auth, GOOGLE_TOKEN_HEADER, WANTS_GOOGLE_HEADER};
 use crate::route::{self, Decision, Reason, RouteError, cooldown};
-use crate::tokens;
+use crate::tokens::{self, calibration};
 use crate::usage::{Count, Known, Tokens};
 use admission::Admission;
 use serde_json::Value;
@@ -125,6 +125,8 @@ pub struct Exchange {
     prepared: Option<(String, outgoing::Sent)>,
     model_asked: Option<String>,
     counted: Option<Count>,
+    /// The same before anything learned corrected it.
+    raw: Option<Count>,
     /// The target in whose vocabulary they were counted.
     counted_for: Option<Arc<Target>>,
     decision: Option<Decision>,
@@ -144,6 +146,8 @@ pub struct Exchange {
     first_byte: Option<Time>,
     answer_ended: bool,
     local_failure: bool,
+    /// What was used is accounted for.
+    settled: bool,
     /// The usage is our own count, because the provider reported none.
     estimated: bool,
 }
@@ -193,6 +197,7 @@ impl Exchange {
             prepared: None,
             model_asked: None,
             counted: None,
+            raw: None,
             counted_for: None,
             decision: None,
             admission: None,
@@ -207,6 +212,7 @@ impl Exchange {
             first_byte: None,
             answer_ended: false,
             local_failure: false,
+            settled: false,
             estimated: false,
             endpoint,
             headers,
@@ -356,8 +362,9 @@ impl Exchange {
             Ok(decided) => decided,
             Err(error) => return self.route_error(error),
         };
-        self.counted = Some(count);
         self.counted_for = decision.targets.first().cloned();
+        self.count_is(count);
+        let count = self.counted.unwrap_or(count);
         if self.endpoint == Endpoint::CountTokens {
             return match self.allowed(decision) {
                 Ok(decision) => self.count_tokens(decision, count),
@@ -433,6 +440,33 @@ impl Exchange {
         Ok(decision)
     }
 
+    /// Takes a count of the prompt for the target in [`Exchange::counted_for`], corrected by what was learned of it.
+    fn count_is(&mut self, raw: Count) {
+        self.raw = Some(raw);
+        self.counted = Some(match &self.counted_for {
+            Some(target) => self.corrected(target, raw),
+            None => raw,
+        });
+    }
+
+    fn corrected(&self, target: &Target, raw: Count) -> Count {
+        match raw.known {
+            Known::Estimated if self.plan.names(target) => calibration::adjusted(&*self.world.shared, target, raw),
+            _ => raw,
+        }
+    }
+
+    /// Lets the estimates of later requests be corrected by what the provider reported of this one.
+    fn learn(&self) {
+        let (Some(raw), Some(reported), false) = (self.raw, self.ledger.usage.input, self.estimated) else { return };
+        let Some(target) = self.ledger.answered.as_ref().filter(|target| self.plan.names(target)) else { return };
+        let counted = self.counted_for.as_ref().is_some_and(|counted| counted.name == target.name);
+        // What a provider adds by itself says nothing of the prompt.
+        if counted && self.request.as_ref().is_some_and(|request| !worst::grows(request)) {
+            calibration::learn(&*self.world.shared, target, raw, reported);
+        }
+    }
+
     /// The tokens of the prompt at a target.
     fn counted_at(&self, target: &Target) -> Option<Count> {
         let counted = self.counted_for.as_ref();
@@ -440,7 +474,9 @@ impl Exchange {
             return self.counted;
         }
         match &self.request {
-            Some(request) => Some(tokens::count_request(target.tokenizer, &target.model, request)),
+            Some(request) => {
+                Some(self.corrected(target, tokens::count_request(target.tokenizer, &target.model, request)))
+            }
             None => embeddings::recount(self, target).or(self.counted),
         }
     }
@@ -527,7 +563,7 @@ impl Exchange {
             return;
         }
         if let Some(request) = &self.request {
-            self.counted = Some(tokens::count_request(target.tokenizer, &target.model, request));
+            self.count_is(tokens::count_request(target.tokenizer, &target.model, request));
         } else if let Some(count) = embeddings::recount(self, target) {
             self.counted = Some(count);
         }

@@ -9,6 +9,7 @@ mod hostcalls;
 mod tap;
 mod upstream;
 
+use crate::admit::{accounts, opening};
 use crate::config::{self, Plan};
 use crate::exchange::Exchange;
 use crate::report::metrics::{self, Kind, KnownModels, Metric, Sample};
@@ -173,6 +174,7 @@ fn configured() -> Option<Arc<Plan>> {
             for target in plan.chains.iter().flat_map(|chain| &chain.targets).chain(plan.models.values()) {
                 crate::tokens::warm(target.tokenizer);
             }
+            open_accounts(env(opening::VARIABLE));
             Some(Arc::new(plan))
         }
         Err(mistakes) => {
@@ -181,6 +183,17 @@ fn configured() -> Option<Arc<Plan>> {
             }
             None
         }
+    }
+}
+
+/// Begins budgets' accounts with what `conduit up` read in its records; only the first time does anything.
+fn open_accounts(opening: Option<String>) {
+    let Some(text) = opening else { return };
+    match opening::read(&text) {
+        Ok(balances) => {
+            accounts::open(&hostcalls::SharedData, &balances, hostcalls::now());
+        }
+        Err(why) => hostcalls::log(Level::Warn, &why),
     }
 }
 

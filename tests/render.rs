@@ -47,6 +47,7 @@ fn options(dynamic_dir: Option<&Path>) -> Options {
         access_log: PathBuf::from("/dev/stdout"),
         ca_bundle: PathBuf::from("/etc/ssl/certs/ca-certificates.crt"),
         dynamic_dir: dynamic_dir.map(Path::to_path_buf),
+        opening: None,
     }
 }
 
@@ -322,4 +323,28 @@ fn a_label_is_cut_out_of_a_metric_name_whole() {
         left = left.replace(&groups[1], "");
     }
     assert_eq!(left, "wasmcustom.conduit_requests");
+}
+
+#[test]
+fn every_role_gets_what_was_spent_so_that_all_share_one_machine() {
+    let opening = r#"[["b \"day\" all=",1,2,3,4]]"#;
+    let options = Options { opening: Some(opening.to_owned()), ..options(None) };
+    let whole = bootstrap(&plan(DOCUMENT), DOCUMENT, &options);
+    let mut machines = Vec::new();
+    fn walk(value: &Value, machines: &mut Vec<Value>) {
+        match value {
+            Value::Object(fields) => {
+                machines.extend(fields.get("vm_config").cloned());
+                fields.values().for_each(|value| walk(value, machines));
+            }
+            Value::Array(items) => items.iter().for_each(|value| walk(value, machines)),
+            _ => {}
+        }
+    }
+    walk(&whole, &mut machines);
+    assert!(machines.len() >= 3, "{}", machines.len());
+    for machine in &machines {
+        assert_eq!(machine, &machines[0]);
+        assert_eq!(machine["environment_variables"]["key_values"]["CONDUIT_OPENING"], opening);
+    }
 }

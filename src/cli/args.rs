@@ -144,6 +144,7 @@ Examples:
   conduit usage                                     the logs of `conduit up` in ./run, by target
   conduit usage run/access.jsonl* --by project,model --since 7d
   conduit usage logs/ --by day --zone Europe/Berlin --format csv -o days.csv
+  conduit usage run --since 30d --format html -o usage.html
   zstd -dc old.zst | conduit usage - --by consumer --since 2026-11-01 --until 2026-12-01
 
 A LOG is a file, a folder (every access*.jsonl* in it) or - for standard input; gzip, zstd and
@@ -302,6 +303,8 @@ pub(super) struct Mock {
 
 #[derive(Debug, Args)]
 pub(super) struct Usage {
+    #[command(subcommand)]
+    pub action: Option<UsageAction>,
     /// Access logs: files, folders, or `-`.
     #[arg(value_name = "LOG")]
     pub logs: Vec<PathBuf>,
@@ -325,6 +328,71 @@ pub(super) struct Usage {
     pub output: Option<PathBuf>,
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum UsageAction {
+    /// Write the records of access logs as Parquet, CSV or JSON Lines.
+    #[command(after_help = "\
+Examples:
+  conduit usage export run --format parquet -o records.parquet
+  conduit usage export run --since 7d --format csv -o week.csv
+
+A column for each field; `attempts` and `headers` are JSON text, tokens unsigned integers. What a
+record does not know is null, in CSV empty, and an empty text is \"\". cost_picodollars is exact:
+DECIMAL(38, 0) in Parquet, digits in CSV. `conduit usage import` makes the same records of it.")]
+    Export(Export),
+    /// Make an access log of what `export` wrote.
+    #[command(after_help = "\
+Examples:
+  conduit usage import records.parquet -o run/access-imported.jsonl
+  conduit usage import week.csv -o week.jsonl
+
+The format shows by the content. Columns go by their names; unknown ones are passed over.
+The first row that is no record ends it with exit code 1 and says where.")]
+    Import(Import),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// Access logs: files, folders, or `-`.
+    #[arg(value_name = "LOG")]
+    pub logs: Vec<PathBuf>,
+    /// Only what began then or later: `24h`, `7d`, `2026-11-01` or RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only what began before.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// The zone of dates.
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
+    /// How to write it.
+    #[arg(long, value_enum)]
+    pub format: ExportFormat,
+    /// Write here.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// How records are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ExportFormat {
+    /// Parquet, compressed with zstd.
+    Parquet,
+    /// A line of names, and one for each record.
+    Csv,
+    /// Lines as in the log.
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// What `export` wrote; `-` for CSV or JSON Lines on standard input.
+    pub file: PathBuf,
+    /// The log to make; it must not be there yet.
+    #[arg(short, long, value_name = "LOG")]
+    pub output: PathBuf,
+}
+
 /// How a report is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ReportFormat {
@@ -334,6 +402,8 @@ pub(super) enum ReportFormat {
     Csv,
     /// Groups and total.
     Json,
+    /// One page with plots and tables of every kind; `--by` has no say in it.
+    Html,
 }
 
 #[derive(Debug, Args)]

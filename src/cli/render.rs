@@ -25,6 +25,8 @@ pub struct Options {
     pub ca_bundle: PathBuf,
     /// Where `lds.json` and `cds.json` are: Envoy then follows changes of them. `None`: all is in the bootstrap.
     pub dynamic_dir: Option<PathBuf>,
+    /// What budgets' accounts have spent already, as [`crate::admit::opening::write`] says it.
+    pub opening: Option<String>,
 }
 
 /// Where Linux distributions, macOS and FreeBSD keep the bundle of certificate authorities, most common first.

@@ -3,17 +3,20 @@
 mod follow;
 mod greet;
 mod ports;
+mod rebuild;
 mod reload;
 
 use super::envoy::{self, Envoy};
 use super::print::{self, Ink, ink};
 use super::render::{self, Options};
 use super::{Failure, args, interrupted, load, mock, read, runtime};
+use crate::admit::opening;
 use crate::config::{Address, Plan};
+use crate::host::Time;
 use serde_json::Value;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -37,11 +40,14 @@ async fn up(args: &args::Up) -> Result<(), Failure> {
     let mut mocks = Mocks::default();
     mocks.ensure(&plan).await?;
     let log = folder.access_log(&plan);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let rebuilt = rebuild::rebuild(&plan, &log, Time(u64::try_from(now).unwrap_or(u64::MAX)))?;
     let options = Options {
         wasm: module,
         access_log: log.clone(),
         ca_bundle: render::find_ca_bundle(),
         dynamic_dir: Some(folder.path.clone()),
+        opening: Some(&rebuilt.balances).filter(|balances| !balances.is_empty()).map(|b| opening::write(b)),
     };
     folder.write_resources(&render::resources(&plan, &text, &options))?;
     folder.write("envoy.json", &render::bootstrap(&plan, &text, &options))?;
@@ -67,7 +73,7 @@ async fn up(args: &args::Up) -> Result<(), Failure> {
             return Ok(());
         }
     }
-    print::line(&greet::greeting(&plan, &log, &folder.path.join("envoy.log")));
+    print::line(&greet::greeting(&plan, &log, &folder.path.join("envoy.log"), &rebuilt));
 
     let mut current = plan;
     let mut beat = tokio::time::interval(Duration::from_millis(100));

@@ -2,11 +2,13 @@
 
 pub(crate) mod clock;
 pub(crate) mod entry;
+mod html;
 pub(crate) mod logs;
 mod output;
 mod progress;
 mod scan;
 mod tally;
+mod transfer;
 mod views;
 pub(crate) mod workers;
 
@@ -14,19 +16,32 @@ use super::{Failure, args, print};
 use clock::Stretch;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use logs::Log;
 use output::Report;
 use scan::Wanted;
 use std::path::PathBuf;
 use views::View;
+use workers::Skipped;
 
+pub(crate) use output::grouped;
 pub(crate) use views::Dimension;
 
 pub(super) fn run(args: &args::Usage) -> Result<(), Failure> {
+    match &args.action {
+        Some(args::UsageAction::Export(args)) => return transfer::export(args),
+        Some(args::UsageAction::Import(args)) => return transfer::import(args),
+        None => {}
+    }
     let zone = zone(args.zone.as_deref())?;
     let stretch = stretch(args.since.as_deref(), args.until.as_deref(), &zone)?;
     let logs = logs::find(&args.logs)?;
-    let views = [Vec::new(), args.by.clone()];
+    let html = args.format == args::ReportFormat::Html;
+    let views = if html { html::views() } else { vec![Vec::new(), args.by.clone()] };
     let (sum, whole) = scan::scan(&logs, &Wanted { views: &views, stretch: &stretch, zone: &zone })?;
+    if html {
+        write(args.output.as_ref(), &html::page(sum.views, sum.times, &zone, sum.skipped.lines))?;
+        return told(&sum.skipped, &logs, whole);
+    }
     let mut sums = sum.views.into_iter();
     let total = sums.next().map(View::groups).and_then(|groups| groups.into_iter().next()).map(|group| group.tally);
     let groups = sums.next();
@@ -36,7 +51,7 @@ pub(super) fn run(args: &args::Usage) -> Result<(), Failure> {
     let text = match args.format {
         args::ReportFormat::Table => output::table(&report),
         args::ReportFormat::Csv => output::csv(&report),
-        args::ReportFormat::Json => output::json(&report),
+        args::ReportFormat::Json | args::ReportFormat::Html => output::json(&report),
     };
     write(args.output.as_ref(), &text)?;
     if merged > 0 {
@@ -46,7 +61,12 @@ pub(super) fn run(args: &args::Usage) -> Result<(), Failure> {
             views::OTHER
         ));
     }
-    sum.skipped.tell(&logs);
+    told(&sum.skipped, &logs, whole)
+}
+
+/// Says what was skipped, and whether all was read.
+fn told(skipped: &Skipped, logs: &[Log], whole: bool) -> Result<(), Failure> {
+    skipped.tell(logs);
     if whole { Ok(()) } else { Err(Failure::Mistakes) }
 }
 

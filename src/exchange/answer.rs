@@ -164,8 +164,12 @@ impl Exchange {
 
     /// What was used is known now as well as it ever will be: it takes the place of what was reserved.
     fn settle_at_end(&mut self, now: Time) {
+        if std::mem::replace(&mut self.settled, true) {
+            return;
+        }
         self.estimate();
         self.settle(now);
+        self.learn();
     }
 
     /// Our own count of what was used, where the provider did not report it: the client hung up, or the provider broke

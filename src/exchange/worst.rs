@@ -72,7 +72,7 @@ fn choices(request: &ChatRequest) -> u64 {
 
 /// Whether the provider adds to the prompt what nobody here sees: what its own tools find, what it stored. No model takes
 /// more of that than fits.
-fn grows(request: &ChatRequest) -> bool {
+pub(super) fn grows(request: &ChatRequest) -> bool {
     const STORED: &[&str] = &["previous_response_id", "conversation", "prompt", "web_search_options"];
     let stored = |name: &&str| request.extra.get(*name).is_some_and(|value| !value.is_null());
     STORED.iter().any(|name| stored(&name)) || request.tools.iter().any(|tool| tool.builtin.is_some())

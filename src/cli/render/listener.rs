@@ -1,6 +1,7 @@
 //! The listener: HTTP in, the gateway and upstream roles of the module, one route for everything.
 
 use super::{Options, credentials, millis, socket, tap, typed};
+use crate::admit::opening;
 use crate::config::Plan;
 use crate::exchange::CLUSTER_HEADER;
 use serde_json::{Value, json};
@@ -98,6 +99,10 @@ fn module(role: &str, plan: &Plan, text: &str, options: &Options) -> Value {
 /// One role of the module. All name the same machine, so that they share its memory on each worker.
 pub(super) fn plugin(role: &str, text: &str, plan: &Plan, options: &Options) -> Value {
     let variables: Vec<&str> = plan.variables.iter().map(String::as_str).collect();
+    let mut environment = json!({"host_env_keys": variables});
+    if let (Some(opening), Some(environment)) = (&options.opening, environment.as_object_mut()) {
+        environment.insert("key_values".to_owned(), json!({opening::VARIABLE: opening}));
+    }
     json!({
         "name": role,
         "root_id": role,
@@ -110,7 +115,7 @@ pub(super) fn plugin(role: &str, text: &str, plan: &Plan, options: &Options) -> 
             // Envoy keeps a machine whose code and configuration stay the same, with the environment it started
             // with: naming the variables here gives a document with other variables a machine of its own.
             "configuration": typed("google.protobuf.StringValue", json!({"value": variables.join(" ")})),
-            "environment_variables": {"host_env_keys": variables},
+            "environment_variables": environment,
         },
     })
 }

@@ -1,7 +1,9 @@
 //! What to try, once Envoy is ready.
 
+use super::rebuild::Rebuilt;
 use crate::cli::envoy::reach;
 use crate::cli::print::{Ink, ink};
+use crate::cli::usage::grouped;
 use crate::config::Plan;
 use crate::formats::Format;
 use std::path::Path;
@@ -28,8 +30,19 @@ fn usual_model(provider: &crate::config::Provider) -> String {
     format!("{}/{model}", provider.name)
 }
 
+/// What is spent of each budget already.
+fn budgets(rebuilt: &Rebuilt) -> String {
+    let records =
+        format!("rebuilt from {} record{}", grouped(rebuilt.records), if rebuilt.records == 1 { "" } else { "s" });
+    let line = |(place, line): (usize, &String)| {
+        let (title, note) = if place == 0 { ("Budgets", format!(" ({records})")) } else { ("", String::new()) };
+        format!("\n  {title:<15}{line}{note}")
+    };
+    rebuilt.lines.iter().enumerate().map(line).collect()
+}
+
 /// The text.
-pub(super) fn greeting(plan: &Plan, access_log: &Path, envoy_log: &Path) -> String {
+pub(super) fn greeting(plan: &Plan, access_log: &Path, envoy_log: &Path, rebuilt: &Rebuilt) -> String {
     let base = format!("http://{}:{}", reach(&plan.listen.address), plan.listen.port);
     let admin = format!("http://{}:{}", reach(&plan.admin.address), plan.admin.port);
     let model = model(plan);
@@ -48,6 +61,7 @@ pub(super) fn greeting(plan: &Plan, access_log: &Path, envoy_log: &Path) -> Stri
     // With consumers, a key of theirs is needed.
     let open = plan.consumers.list.is_empty();
     let (key, with_key) = if open { ("any", "") } else { ("YOUR_KEY", " -H 'authorization: Bearer YOUR_KEY'") };
+    let budgets = budgets(rebuilt);
     let title = ink(Ink::Bold, "Conduit is running.");
     let title = &title;
     format!(
@@ -56,7 +70,7 @@ pub(super) fn greeting(plan: &Plan, access_log: &Path, envoy_log: &Path) -> Stri
   Base URL       {base}/v1  (OpenAI)   {base}  (Anthropic)
   Metrics        {admin}/stats/prometheus
   Access log     {}
-  Envoy's log    {}{note}{admission}
+  Envoy's log    {}{note}{admission}{budgets}
 
 Try it with curl:
 

@@ -249,40 +249,6 @@ impl Piece {
     }
 }
 
-/// Reads logs in order, in this thread: every line with its log's place and number. What cannot be read is told.
-///
-/// # Errors
-/// A log that cannot be opened or read on.
-pub(crate) fn each_line(
-    logs: &[Log],
-    passed: &Arc<AtomicU64>,
-    take: &mut dyn FnMut(usize, u64, Result<&[u8], &'static str>) -> io::Result<()>,
-) -> io::Result<()> {
-    for (place, log) in logs.iter().enumerate() {
-        let named = |e: io::Error| io::Error::new(e.kind(), format!("{} cannot be read: {e}", log.name()));
-        let mut from = open(log, Arc::clone(passed)).map_err(named)?;
-        let mut failed = None;
-        let mut long = Vec::new();
-        let mut give = |piece: Piece| {
-            for (number, line) in piece.lines() {
-                if let Err(error) = take(place, number, Ok(line)) {
-                    failed = Some(error);
-                    return false;
-                }
-            }
-            true
-        };
-        pieces(place, &mut *from, &mut give, &mut |line| long.push(line)).map_err(named)?;
-        if let Some(error) = failed {
-            return Err(error);
-        }
-        for line in long {
-            take(place, line, Err(TOO_LONG))?;
-        }
-    }
-    Ok(())
-}
-
 /// Why a line that [`pieces`] gave up is no record.
 pub(crate) const TOO_LONG: &str = "no record: longer than 1 MiB";
 
