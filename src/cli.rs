@@ -12,6 +12,7 @@ mod prices;
 mod print;
 pub mod render;
 mod up;
+mod usage;
 
 use crate::config::{self, Plan};
 use args::{Command, Conduit};
@@ -60,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Prices(args) => prices::run(&args),
         Command::Key(args) => key::run(&args),
         Command::Mock(args) => mock::run(&args),
+        Command::Usage(args) => usage::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match result {

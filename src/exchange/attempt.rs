@@ -5,7 +5,7 @@ use super::frames::Framing;
 use super::headers::{self, HeaderEdits, Headers};
 use super::outgoing::{self, request_head, write_body};
 use super::stream::{Observer, Pipe};
-use super::whole::{has_answer, said, says_error, text_of};
+use super::whole::{billed, has_answer, said, says_error, text_of};
 use super::{ANSWERED_HEADER, Exchange, Tried, embeddings, passing};
 use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind};
@@ -429,6 +429,7 @@ fn whole_answer(
         return Whole { status: 502, content_type: JSON, body: Some(client.write_error(&error)) };
     }
     if !ok {
+        exchange.ledger.usage = billed(body, spoken).unwrap_or_default();
         // Some providers repeat the key that they refuse.
         let masked = secrets::mask_error(body, credentials);
         let body = masked.as_deref().unwrap_or(body);
@@ -470,6 +471,7 @@ fn whole_answer(
     let mut answer = match spoken.read_answer(body) {
         Ok(answer) => answer,
         Err(error) => {
+            exchange.ledger.usage = billed(body, spoken).unwrap_or_default();
             // What it quotes of the body may hold the key.
             let struck = credentials.struck_bytes(body);
             let error = struck.and_then(|body| spoken.read_answer(&body).err()).unwrap_or(error);
