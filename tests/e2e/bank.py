@@ -15,7 +15,7 @@ TARGETS = {
     "word": "openai/gpt-4o+tokens=48+delay=200",
     "quick": "openai/gpt-4o+tokens=48",
     "slow": "openai/gpt-4o+tokens=48+delay=3000",
-    "stuck": "openai/gpt-4o+tokens=48+delay=100000",
+    "stuck": "openai/gpt-4o+tokens=48+delay=12000",
     "long": "openai/gpt-4o+tokens=48+drip=50",
     "failing": "openai/gpt-4o+status=500",
     "torn": "openai/gpt-4o+tokens=48+cut=2500",

@@ -1,5 +1,6 @@
 import pytest
 
+import bank
 import targets
 from gateway import CONDUIT, LOAD, WASM, Gateway
 
@@ -22,6 +23,14 @@ def shared():
 def matrix():
     """One gateway in front of every kind of provider."""
     gateway = Gateway(targets.CONFIG, mocks=["mock"], env=targets.KEYS)
+    yield gateway
+    gateway.close()
+
+
+@pytest.fixture(scope="session")
+def money():
+    """One gateway of four workers for the tests of budgets and limits, each with consumers of its own."""
+    gateway = Gateway(bank.config(bank.CONSUMERS), concurrency=4)
     yield gateway
     gateway.close()
 
@@ -53,7 +62,7 @@ def pytest_runtest_makereport(item, call):
     """What the gateway said is part of a failure, and of nothing else."""
     report = yield
     if report.when == "call" and report.failed:
-        for name in ("shared", "matrix"):
+        for name in ("shared", "matrix", "money"):
             if name in item.funcargs:
                 report.sections.append((name, item.funcargs[name].logs()))
     return report
