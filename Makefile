@@ -106,8 +106,9 @@ fuzz: $(TOOLS)/bin/cargo-fuzz ## every parser and translator against libFuzzer; 
 	  -max_total_time=$(FUZZ_SECONDS) -max_len=4096 -timeout=10 -dict=fuzz/words.dict -verbosity=0 -print_final_stats=1; done
 
 .PHONY: bench
-bench: targets ## what each step of the path costs, natively
+bench: targets ## what each step of the path costs, natively, and what admission costs with many workers
 	@cargo bench --quiet --bench path
+	@cargo bench --quiet --bench admission
 
 # ----------------------------------------------------------------------------------------------------------------
 

@@ -6,11 +6,13 @@ mod check;
 mod completions;
 mod envoy;
 mod explain;
+mod key;
 pub mod mock;
 mod prices;
 mod print;
 pub mod render;
 mod up;
+mod usage;
 
 use crate::config::{self, Plan};
 use args::{Command, Conduit};
@@ -57,7 +59,9 @@ pub fn main() -> ExitCode {
         Command::Up(args) => up::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Prices(args) => prices::run(&args),
+        Command::Key(args) => key::run(&args),
         Command::Mock(args) => mock::run(&args),
+        Command::Usage(args) => usage::run(&args),
         Command::Completions(args) => completions::run(&args),
     };
     match result {

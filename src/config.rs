@@ -18,10 +18,12 @@ mod targets;
 mod top;
 mod yaml;
 
-pub(crate) use consumers::{CONSUMER_NAME, EXPIRES, is_consumer_name};
+#[cfg(not(target_family = "wasm"))]
+pub(crate) use consumers::{CONSUMER_NAME, EXPIRES, is_consumer_name, is_dimension};
 pub use plan::*;
 #[cfg(not(target_family = "wasm"))]
 pub(crate) use read::near;
+#[cfg(not(target_family = "wasm"))]
 pub(crate) use scalars::time;
 pub(crate) use targets::AUTO;
 

@@ -22,6 +22,7 @@ mod listing;
 mod outgoing;
 mod passing;
 mod preview;
+pub mod status;
 mod stream;
 mod untouched;
 mod whole;
@@ -228,6 +229,7 @@ impl Exchange {
         }
         match &self.endpoint {
             Endpoint::Health => self.reply(Reply::json(200, br#"{"status":"ok"}"#.to_vec())),
+            Endpoint::Status => self.status_page(),
             Endpoint::Models(id) => {
                 let health = |target: &Target| self.health(target);
                 let consumer = self.consumer.and_then(|place| self.plan.consumers.list.get(place));
@@ -274,12 +276,7 @@ impl Exchange {
 
     /// The answer to a caller who is not let in (<https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2>).
     fn not_let_in(&mut self, denied: &Denied) -> Step {
-        let message = match denied {
-            Denied::Anonymous => "no API key: send one as `authorization: Bearer KEY` or `x-api-key: KEY`".to_owned(),
-            Denied::Unknown => "this API key is not known here: check it, or ask for a new one".to_owned(),
-            Denied::Expired(since) => format!("this API key expired on {since}: ask for a new one"),
-        };
-        let mut step = self.error(&ApiError::new(401, message).with_code("invalid_api_key"));
+        let mut step = self.error(&ApiError::new(401, denied.to_string()).with_code("invalid_api_key"));
         if let Step::Reply(reply) = &mut step {
             reply.headers.push(("www-authenticate".into(), "Bearer".into()));
         }
@@ -354,7 +351,10 @@ impl Exchange {
         self.counted = Some(count);
         self.counted_for = decision.targets.first().cloned();
         if self.endpoint == Endpoint::CountTokens {
-            return self.count_tokens(decision, count);
+            return match self.allowed(decision) {
+                Ok(decision) => self.count_tokens(decision, count),
+                Err(step) => step,
+            };
         }
         self.send(decision)
     }

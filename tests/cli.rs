@@ -116,6 +116,10 @@ fn exit_codes_mean_what_help_says() {
         (&["mock", "--port", "0", "--script", "script.jsonl"], 1, "script.jsonl:1:"),
         (&["chek", "conduit.yaml"], 2, "check"),
         (&["mock"], 2, "--port"),
+        (&["key", "new"], 2, "NAME"),
+        (&["key", "new", "two words"], 2, "letters, digits"),
+        (&["key", "new", "alice", "--expires", "soon"], 2, "2027-01-01"),
+        (&["key", "new", "alice", "--project", ""], 2, "one line"),
         (&["check", "missing.yaml"], 3, "missing.yaml cannot be read"),
         (&["up", "conduit.yaml", "--envoy", "/nowhere/envoy"], 3, "/nowhere/envoy"),
         (&["up", "conduit.yaml", "--envoy", "./envoy", "--wasm", "/nowhere/x.wasm"], 3, "/nowhere/x.wasm"),
@@ -148,7 +152,7 @@ fn help_shows_exit_codes_and_examples() {
     let here = Path::new(".");
     let ran = conduit(here, &[], &["--help"]);
     assert!(ran.out.contains("4  Envoy ended unexpectedly"), "{}", ran.out);
-    for verb in ["check", "render", "up", "explain", "prices", "mock", "completions"] {
+    for verb in ["check", "render", "up", "explain", "prices", "key", "mock", "completions"] {
         let help = conduit(here, &[], &[verb, "--help"]).out;
         assert!(help.contains("Examples:") && help.contains(&format!("conduit {verb} ")), "{verb}: {help}");
     }
@@ -197,6 +201,86 @@ fn explain_shows_the_request_of_any_target() {
     let unknown = explain(&["--show-request", "nobody/x"]);
     assert_eq!(unknown.code, 1);
     assert!(unknown.err.contains("nobody/x") && unknown.err.contains("openai, house"), "{}", unknown.err);
+}
+
+#[test]
+fn a_new_key_is_its_consumers_once_its_entry_is_in_the_file() {
+    use conduit::{admit, config, exchange::Headers, host};
+    let (folder, ..) = folder();
+    let here = folder.path();
+    let more = ["--project", "a \"b\": c", "--models", "smart,openai/*", "--expires", "2027-01-01"];
+    let mut seen = std::collections::BTreeSet::new();
+    for (name, more) in [("alice", &more[..]), ("bob@example.com", &[]), ("7", &[])] {
+        let ran = conduit(here, &[], &[&["key", "new", name], more].concat());
+        assert_eq!(ran.code, 0, "{}", ran.err);
+        let (key, entry) = ran.out.split_once("\n\n").unwrap();
+        assert!(key.starts_with("ck-") && key.len() == 46 && seen.insert(key.to_owned()), "{key}");
+        assert!(!entry.contains(key) && !ran.err.contains(key) && ran.err.contains(name), "{entry}{}", ran.err);
+        let text = format!("{}{entry}", GOOD.replace("LISTEN", "1").replace("ADMIN", "2"));
+        std::fs::write(here.join("with.yaml"), &text).unwrap();
+        let checked = conduit(here, KEY, &["check", "with.yaml"]);
+        assert!(
+            checked.code == 0 && checked.out.contains("0 rules, 1 consumer; listens"),
+            "{}{}",
+            checked.out,
+            checked.err
+        );
+        let plan = config::load(&text, &|_: &str| Some("k".to_owned())).unwrap();
+        let who = |key: &str| {
+            let headers = Headers::new(vec![("authorization".into(), format!("Bearer {key}"))]);
+            admit::identify(&plan, &headers, &host::Peer::default(), host::Time(0))
+        };
+        let (caller, place) = who(key).unwrap();
+        assert_eq!((caller.consumer.as_deref(), place), (Some(name), Some(0)));
+        assert_eq!(caller.project.as_deref(), more.get(1).copied());
+        assert!(who(&key[..45]).is_err());
+        let allowed = &plan.consumers.list[0].allowed;
+        assert_eq!(allowed.takes("anthropic/x", "anthropic/x"), more.is_empty());
+        assert!(allowed.takes("smart", "house/llama") && allowed.takes("x", "openai/gpt-4o"));
+        assert_eq!(plan.consumers.list[0].expires.is_some(), !more.is_empty());
+    }
+}
+
+#[test]
+fn check_says_what_is_admitted() {
+    let (folder, ..) = folder();
+    let file = folder.path().join("conduit.yaml");
+    let rules = "budgets:\n  \
+        - {name: day, per: all, period: day, usd: 12.50}\n  \
+        - {name: team, per: header.x-team, period: month, usd: 100, on_exceed: {downgrade: smart}}\n\
+        limits:\n  - {name: each, per: ip, requests_per_minute: 60, concurrent: 5}\n";
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + rules).unwrap();
+    let ran = conduit(folder.path(), KEY, &["check", "conduit.yaml"]);
+    for part in [
+        "0 rules, 2 budgets, 1 limit; listens",
+        "  budget day: 12.5 USD per day, refuses what is more\n",
+        "  budget team: 100 USD per month and header.x-team, sends what is more to openai/gpt-4o, then house/llama\n",
+        "  limit each: 60 requests per minute, 5 at a time per ip\n",
+    ] {
+        assert!(ran.out.contains(part), "{part}: {}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
+fn explain_says_who_would_call() {
+    let (folder, ..) = folder();
+    let here = folder.path();
+    let made = conduit(here, &[], &["key", "new", "alice"]).out;
+    let (key, entry) = made.split_once("\n\n").unwrap();
+    let file = here.join("conduit.yaml");
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + entry).unwrap();
+    std::fs::write(here.join("request.json"), r#"{"model": "smart", "messages": [{"role": "user", "content": "Hi"}]}"#)
+        .unwrap();
+    let header = format!("authorization:Bearer {key}");
+    let explain = |more: &[&str]| conduit(here, KEY, &[&["explain", "conduit.yaml", "request.json"], more].concat());
+    assert!(explain(&["--header", &header]).out.contains("\nconsumer   alice\n"));
+    let nobody = explain(&[]);
+    assert!(
+        nobody.out.contains("\nconsumer   none, so the answer would be 401: an API key is missing"),
+        "{}{}",
+        nobody.out,
+        nobody.err
+    );
 }
 
 #[test]

@@ -12,17 +12,16 @@
 
 mod account;
 mod bytes;
+mod leases;
 mod slot;
 
 use crate::host::{Shared, Span, Time};
 use account::State;
+use leases::Reservation;
 use slot::{Account, SLOTS, Slot};
 
 /// How long a reservation holds unless it is renewed.
 pub const LEASE: Span = Span(60_000_000_000);
-
-/// A lease that still holds for longer than this is not renewed yet.
-const FRESH: u64 = 40_000_000_000;
 
 /// How often a write is tried that other workers come before. Each lost race is another worker's success, so that this
 /// many in a row mean a host that takes no writes.
@@ -118,23 +117,6 @@ struct Taken {
     what: Reservation,
 }
 
-/// What an account gave.
-#[derive(Clone, Copy, Debug)]
-enum Reservation {
-    /// An amount, until the end of this tick, within this window.
-    Window { tick: u64, starts: u64, ends: u64 },
-    /// So many parts of a token ([`account::PARTS`]).
-    Bucket { parts: u128 },
-    /// An amount, until the end of this tick.
-    Slots { tick: u64 },
-}
-
-impl Default for Reservation {
-    fn default() -> Self {
-        Self::Slots { tick: 0 }
-    }
-}
-
 /// No write got through.
 struct Lost;
 
@@ -174,11 +156,8 @@ fn groups(order: &[(u16, usize)]) -> impl Iterator<Item = (u16, &[(u16, usize)])
 /// The first claim that does not fit. Where another worker came before every one of ten thousand tries to write,
 /// nothing is reserved either.
 pub fn reserve(shared: &dyn Shared, claims: Vec<Claim>, now: Time) -> Result<Hold, Full> {
-    let fresh = |claim: &Claim| Taken {
-        slot: slot::of(claim.account.as_bytes()),
-        of_rest: false,
-        what: Reservation::default(),
-    };
+    let fresh =
+        |claim: &Claim| Taken { slot: slot::of(claim.account.as_bytes()), of_rest: false, what: Reservation::NONE };
     let mut hold = Hold { taken: claims.iter().map(fresh).collect(), claims };
     let order = by_slot(&hold.taken);
     let mut done: usize = 0;
@@ -299,7 +278,10 @@ impl Hold {
     /// Keeps it for another [`LEASE`]. Costs nothing while more than 40 s of it are left. Call it at least every 30 s.
     pub fn renew(&mut self, shared: &dyn Shared, now: Time) {
         let mut order = by_slot(&self.taken);
-        order.retain(|&(_, place)| self.taken.get(place).is_some_and(|taken| taken.what.ages(now)));
+        order.retain(|&(_, place)| {
+            let amount = self.claims.get(place).map_or(0, |claim| claim.amount);
+            amount > 0 && self.taken.get(place).is_some_and(|taken| taken.what.ages(now))
+        });
         let Self { claims, taken } = self;
         for (number, group) in groups(&order) {
             let mut renewed: Vec<(usize, Reservation, bool)> = Vec::new();
@@ -307,7 +289,7 @@ impl Hold {
                 renewed.clear();
                 for &(_, place) in group {
                     let (Some(claim), Some(taken)) = (claims.get(place), taken.get(place)) else { continue };
-                    let Some((mut account, what)) = reserved(slot, claim, taken, taken.what.matters(now)) else {
+                    let Some((mut account, what)) = reserved(slot, claim, taken, true) else {
                         continue;
                     };
                     if let Some(what) = account.state.renew(what, claim.amount, now) {
@@ -332,39 +314,6 @@ impl Hold {
     pub fn settle(self, shared: &dyn Shared, used: &[Option<u128>], now: Time) {
         let order = by_slot(&self.taken);
         put_back(shared, &self, &order, now, &|place| used.get(place).copied().flatten());
-    }
-}
-
-impl Reservation {
-    /// Whether it is time to renew it.
-    fn ages(self, now: Time) -> bool {
-        match self {
-            Self::Window { tick, .. } | Self::Slots { tick } => account::lease_ends(tick).since(now).0 <= FRESH,
-            Self::Bucket { .. } => false,
-        }
-    }
-
-    /// Whether its account counts yet: a window that ended does not.
-    fn matters(self, now: Time) -> bool {
-        !matches!(self, Self::Window { ends, .. } if ends <= now.unix_seconds())
-    }
-
-    /// Whether an account that says nothing any more must be made anew to keep what was used.
-    fn is_short(self, used: u128, now: Time) -> bool {
-        match self {
-            Self::Window { .. } => used > 0 && self.matters(now),
-            Self::Bucket { parts } => used.saturating_mul(account::PARTS) > parts,
-            Self::Slots { .. } => false,
-        }
-    }
-
-    /// The same after its lease: nothing lies there any more.
-    fn lapsed(self) -> Self {
-        match self {
-            Self::Window { starts, ends, .. } => Self::Window { tick: 0, starts, ends },
-            Self::Slots { .. } => Self::Slots { tick: 0 },
-            Self::Bucket { .. } => self,
-        }
     }
 }
 

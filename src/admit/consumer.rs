@@ -6,6 +6,7 @@ use crate::exchange::{Headers, percent_decoded};
 use crate::host::{Peer, Time};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::fmt;
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 /// What the file says of consumers.
@@ -51,6 +52,11 @@ impl Consumers {
             found.conditional_assign(place, differing.ct_eq(&0));
         }
         usize::try_from(found).ok().filter(|place| *place < self.list.len())
+    }
+
+    /// Whether a header shows who calls: it is not for providers to see.
+    pub fn is_shown_by(&self, header: &str) -> bool {
+        self.headers.contains_key(header)
     }
 
     /// Whose header that is. One that is there twice is nobody's: the filter that sets it may have put its own beside
@@ -149,6 +155,20 @@ pub enum Denied {
     Unknown,
     /// The consumer was known until then: 401.
     Expired(String),
+}
+
+/// What the caller is told.
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Other words would be masked as a credential on their way to some clients.
+            Self::Anonymous => f.write_str(
+                "an API key is missing: send it in the header `x-api-key`, or in `authorization` after the word `Bearer`",
+            ),
+            Self::Unknown => f.write_str("this API key is not known here: check it, or ask for a new one"),
+            Self::Expired(since) => write!(f, "this API key expired on {since}: ask for a new one"),
+        }
+    }
 }
 
 /// Says who calls. Where the file names no consumers everyone is let in.

@@ -1,14 +1,14 @@
 //! The budgets and limits that the file names, compiled.
 
+mod zone;
+
 use super::Caller;
 use super::accounts::Gauge;
 use crate::config::{ChainId, Target};
 use crate::cost::Usd;
 use crate::exchange::Headers;
 use crate::host::Time;
-use jiff::civil::Date;
-use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{Span, Timestamp};
+use jiff::tz::TimeZone;
 
 /// Over what a budget or limit adds up: each value has an account of its own. Requests without a value share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -126,67 +126,11 @@ impl Zone {
     /// their first date: a day may have 23 or 25 hours, and one that a zone skips has none.
     pub fn window(&self, period: Period, now: Time) -> Window {
         let seconds = now.unix_seconds();
-        self.0.as_ref().and_then(|zone| in_zone(zone, period, seconds)).unwrap_or_else(|| in_utc(period, seconds))
+        self.0
+            .as_ref()
+            .and_then(|zone| zone::local(zone, period, seconds))
+            .unwrap_or_else(|| zone::utc(period, seconds))
     }
-}
-
-const HOUR: u64 = 3_600;
-const DAY: u64 = 86_400;
-
-fn in_utc(period: Period, seconds: u64) -> Window {
-    let of = |starts: u64, length| Window { starts, ends: starts.saturating_add(length) };
-    match period {
-        Period::Hour => of(seconds / HOUR * HOUR, HOUR),
-        Period::Day => of(seconds / DAY * DAY, DAY),
-        Period::Month => {
-            let days = seconds / DAY;
-            let (year, month, day) = crate::host::civil(days);
-            let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-            let length = match month {
-                2 if leap => 29,
-                2 => 28,
-                4 | 6 | 9 | 11 => 30,
-                _ => 31,
-            };
-            of(days.saturating_sub(day.saturating_sub(1)).saturating_mul(DAY), DAY.saturating_mul(length))
-        }
-    }
-}
-
-/// `None` where the calendar ends.
-fn in_zone(zone: &TimeZone, period: Period, seconds: u64) -> Option<Window> {
-    let now = Timestamp::from_second(i64::try_from(seconds).ok()?).ok()?;
-    let offset = zone.to_offset(now);
-    if period == Period::Hour {
-        let local = now.as_second().checked_add(i64::from(offset.seconds()))?;
-        let into = u64::try_from(local.rem_euclid(3_600)).ok()?;
-        let starts = seconds.saturating_sub(into);
-        return Some(Window { starts, ends: starts.saturating_add(HOUR) });
-    }
-    let today = offset.to_datetime(now).date();
-    let (mut first, length) = match period {
-        Period::Month => (today.first_of_month(), Span::new().months(1)),
-        _ => (today, Span::new().days(1)),
-    };
-    let mut next = first.checked_add(length).ok()?;
-    // Where a clock is put back over midnight, yesterday's date returns: its day is over by then.
-    if first_moment(zone, next)? <= now {
-        (first, next) = (next, next.checked_add(length).ok()?);
-    }
-    let second = |moment: Timestamp| u64::try_from(moment.as_second()).ok();
-    Some(Window { starts: second(first_moment(zone, first)?).unwrap_or(0), ends: second(first_moment(zone, next)?)? })
-}
-
-/// When a date begins: at midnight, or, where the clock is put forward over it, then.
-fn first_moment(zone: &TimeZone, date: Date) -> Option<Timestamp> {
-    let midnight = zone.to_ambiguous_timestamp(date.to_datetime(jiff::civil::Time::midnight()));
-    let skipped = matches!(midnight.offset(), AmbiguousOffset::Gap { .. });
-    let moment = midnight.compatible().ok()?;
-    if !skipped {
-        return Some(moment);
-    }
-    let after = moment.checked_add(jiff::SignedDuration::from_secs(1)).ok()?;
-    zone.preceding(after).next().map(|change| change.timestamp())
 }
 
 /// What happens to a request that does not fit a budget.

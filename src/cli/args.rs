@@ -1,6 +1,9 @@
 //! What may stand on the command line.
 
-use clap::{Args, Parser, Subcommand};
+use super::usage::Dimension;
+use crate::admit::LONGEST_VALUE;
+use crate::config::{CONSUMER_NAME, EXPIRES, is_consumer_name, is_dimension, time};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const EXIT_CODES: &str = "\
@@ -14,7 +17,8 @@ Exit codes:
 Start here:
   conduit check conduit.yaml      find every mistake in the file
   conduit up conduit.yaml         run it: Envoy with the Conduit module, until Ctrl-C
-  conduit mock --port 8000        providers to try it against, without a key or a cost";
+  conduit mock --port 8000        providers to try it against, without a key or a cost
+  conduit usage                   what its access logs add up to: tokens, cost, errors, latency";
 
 /// An LLM gateway that lives inside Envoy: check, render, run and explain its configuration.
 #[derive(Debug, Parser)]
@@ -85,6 +89,13 @@ Prices are in USD per million tokens. What the file says in `models:` goes befor
 Exit code 1: the model is unknown, or the file has mistakes. 3: the file cannot be read.")]
     Prices(Prices),
 
+    /// Make API keys for consumers.
+    #[command(after_help = "\
+Examples:
+  conduit key new alice
+  conduit key new alice --project web --models fast,'openai/*' --expires 2027-01-01")]
+    Key(Key),
+
     /// Stand in for providers: OpenAI, Azure, Anthropic, Gemini, Vertex, Bedrock on one port, with faults on demand.
     #[command(after_help = "\
 Examples:
@@ -124,6 +135,28 @@ A script (--script FILE) is JSON Lines; the first line that fits answers:
   {\"match\": {\"model\": \"gpt-4o\", \"text\": \"hello\"}, \"times\": 1, \"status\": 503, \"body\": {…}}
   {\"sse\": [{\"event\": \"ping\", \"data\": {…}}, \"data: raw text\\n\\n\"]}")]
     Mock(Mock),
+
+    /// Add up access logs: requests, tokens, cost, errors and latency, by project, model, day and more.
+    #[command(
+        args_conflicts_with_subcommands = true,
+        after_help = "\
+Examples:
+  conduit usage                                     the logs of `conduit up` in ./run, by target
+  conduit usage run/access.jsonl* --by project,model --since 7d
+  conduit usage logs/ --by day --zone Europe/Berlin --format csv -o days.csv
+  zstd -dc old.zst | conduit usage - --by consumer --since 2026-11-01 --until 2026-12-01
+
+A LOG is a file, a folder (every access*.jsonl* in it) or - for standard input; gzip, zstd and
+brotli (named .br) are read too. It is read as it streams: memory does not grow with its size.
+
+Cost is exact: the sum of picodollars. What an attempt that failed was billed for counts for its
+own target. `unpriced` counts requests with tokens whose price is not known: their cost is not in
+the sum. Errors are all outcomes but ok. Percentiles are within 0.8 %; beyond 100,000 groups the
+smallest are merged into (other). Lines that are no records are skipped and counted at the end.
+
+Exit code 1: a log breaks off, or a time or zone is not one. 3: a log cannot be read."
+    )]
+    Usage(Usage),
 
     /// Print a completion script for a shell.
     #[command(after_help = "\
@@ -201,6 +234,45 @@ pub(super) struct Prices {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Key {
+    #[command(subcommand)]
+    pub verb: KeyVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum KeyVerb {
+    /// Make a key: print it, this once, and the entry with its hash for `consumers:`.
+    #[command(after_help = "\
+Examples:
+  conduit key new alice
+  conduit key new alice --project web --models fast,'openai/*' --expires 2027-01-01
+
+The key is the first line of standard output, the entry begins at the third; what they are is said
+on standard error. The key has 256 random bits. Nothing is written anywhere: who loses the key makes
+a new one. While clients change to it, `sha256` may be a list with both hashes.")]
+    New(KeyNew),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct KeyNew {
+    /// The consumer's name.
+    #[arg(value_parser = consumer_name)]
+    pub name: String,
+    /// The project that its requests are of.
+    #[arg(long, value_name = "PROJECT", value_parser = dimension)]
+    pub project: Option<String>,
+    /// The agent that its requests are of.
+    #[arg(long, value_name = "AGENT", value_parser = dimension)]
+    pub agent: Option<String>,
+    /// The aliases and models that it may ask for, with commas between them; `*` is any text. Without: all.
+    #[arg(long, value_name = "MODELS", value_delimiter = ',', value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub models: Vec<String>,
+    /// When it ends: a date, or an RFC 3339 time.
+    #[arg(long, value_name = "DATE", value_parser = expires)]
+    pub expires: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Mock {
     /// The port to listen on; 0 takes any free one and prints it.
     #[arg(long, value_name = "N")]
@@ -229,6 +301,42 @@ pub(super) struct Mock {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Usage {
+    /// Access logs: files, folders, or `-`.
+    #[arg(value_name = "LOG")]
+    pub logs: Vec<PathBuf>,
+    /// What to group by, several with commas between.
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', default_value = "target")]
+    pub by: Vec<Dimension>,
+    /// Only what began then or later: `24h`, `7d`, `2026-11-01` or RFC 3339.
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only what began before.
+    #[arg(long, value_name = "TIME")]
+    pub until: Option<String>,
+    /// The zone of hours, days, months and dates.
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = ReportFormat::Table)]
+    pub format: ReportFormat,
+    /// Write here instead of to standard output.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// For people.
+    Table,
+    /// A line for each group.
+    Csv,
+    /// Groups and total.
+    Json,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Completions {
     /// The shell.
     pub shell: clap_complete::Shell,
@@ -240,6 +348,21 @@ fn header(text: &str) -> Result<(String, String), String> {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
         _ => Err("expected NAME:VALUE, such as x-agent-type:research".to_owned()),
     }
+}
+
+fn consumer_name(text: &str) -> Result<String, String> {
+    if is_consumer_name(text) { Ok(text.to_owned()) } else { Err(format!("expected {CONSUMER_NAME}")) }
+}
+
+fn dimension(text: &str) -> Result<String, String> {
+    if is_dimension(text, LONGEST_VALUE) {
+        return Ok(text.to_owned());
+    }
+    Err(format!("expected at most {LONGEST_VALUE} bytes on one line, without spaces around it"))
+}
+
+fn expires(text: &str) -> Result<String, String> {
+    if time(text).is_some() { Ok(text.to_owned()) } else { Err(format!("expected {EXPIRES}")) }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `conduit check`: every mistake, or what the file configures.
 
 use super::{Failure, args, load, print, read};
+use crate::admit::rules::{Budget, Limit, OnExceed, Period, Scope};
 use crate::config::{ChainId, Plan};
 use crate::providers::Auth;
 
@@ -11,11 +12,49 @@ pub(super) fn run(args: &args::Check) -> Result<(), Failure> {
     Ok(())
 }
 
+fn count(n: usize, one: &str, many: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { many })
+}
+
+/// How many consumers, budgets and limits there are, where there are some.
+pub(super) fn admission(plan: &Plan) -> Option<String> {
+    let counts = [
+        (plan.consumers.list.len(), "consumer", "consumers"),
+        (plan.budgets.len(), "budget", "budgets"),
+        (plan.limits.len(), "limit", "limits"),
+    ];
+    let some: Vec<String> = counts.iter().filter(|(n, ..)| *n > 0).map(|(n, one, many)| count(*n, one, many)).collect();
+    (!some.is_empty()).then(|| some.join(", "))
+}
+
+fn budget(budget: &Budget, targets: impl Fn(ChainId) -> String) -> String {
+    let period = match budget.period {
+        Period::Hour => "hour",
+        Period::Day => "day",
+        Period::Month => "month",
+    };
+    let on_exceed = match budget.on_exceed {
+        OnExceed::Block => "refuses what is more".to_owned(),
+        OnExceed::Warn => "warns of what is more".to_owned(),
+        OnExceed::Downgrade(chain) => format!("sends what is more to {}", targets(chain)),
+    };
+    let per = if budget.per == Scope::All { String::new() } else { format!(" and {}", budget.per.word()) };
+    format!("  budget {}: {} USD per {period}{per}, {on_exceed}", budget.name, budget.limit)
+}
+
+fn limit(limit: &Limit) -> String {
+    let numbers =
+        [(limit.requests, "requests per minute"), (limit.tokens, "tokens per minute"), (limit.concurrent, "at a time")];
+    let numbers: Vec<String> = numbers.iter().filter_map(|(n, what)| Some(format!("{} {what}", (*n)?))).collect();
+    let per = if limit.per == Scope::All { String::new() } else { format!(" per {}", limit.per.word()) };
+    format!("  limit {}: {}{per}", limit.name, numbers.join(", "))
+}
+
 /// What a plan configures, in a few lines.
 pub(super) fn summary(file: &str, plan: &Plan) -> String {
-    let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+    let admission = admission(plan).map(|text| format!(", {text}")).unwrap_or_default();
     let mut lines = vec![format!(
-        "{file}: fine. {}, {}, {}; listens on {}:{}.",
+        "{file}: fine. {}, {}, {}{admission}; listens on {}:{}.",
         count(plan.providers.len(), "provider", "providers"),
         count(plan.aliases.len(), "alias", "aliases"),
         count(plan.routing.rules.len(), "rule", "rules"),
@@ -55,5 +94,7 @@ pub(super) fn summary(file: &str, plan: &Plan) -> String {
     for rule in &plan.routing.rules {
         lines.push(format!("  rule {} (priority {}): {}", rule.name, rule.priority, targets(rule.chain)));
     }
+    lines.extend(plan.budgets.iter().map(|each| budget(each, targets)));
+    lines.extend(plan.limits.iter().map(limit));
     lines.join("\n")
 }

@@ -69,7 +69,13 @@ fn explain(plan: &Arc<Plan>, body: &[u8], args: &args::Explain) -> Result<String
     if !plan.enabled {
         line("enabled    false: requests pass untouched".to_owned());
     }
-    let identified = admit::identify(plan, &headers, &Peer::default(), Time::default());
+    let identified = admit::identify(plan, &headers, &Peer::default(), now());
+    if !plan.consumers.list.is_empty() {
+        line(match &identified {
+            Ok((caller, _)) => format!("consumer   {}", caller.consumer.as_deref().unwrap_or("none")),
+            Err(denied) => format!("consumer   none, so the answer would be 401: {denied}"),
+        });
+    }
     let caller = identified.map(|(caller, _)| caller).unwrap_or_default();
     let (decision, count) = match decide(plan, &request, kind, &caller, &headers, true) {
         Ok(decided) => decided,

@@ -205,9 +205,14 @@ fn value(cursor: &Cursor<'_>, expected: &str) -> Option<String> {
     line(cursor, expected, LONGEST_VALUE)
 }
 
+/// Whether a text can be a dimension's value: one line, nothing around it.
+pub(crate) fn is_dimension(text: &str, longest: usize) -> bool {
+    !text.is_empty() && text.len() <= longest && text.trim() == text && !text.contains(char::is_control)
+}
+
 fn line(cursor: &Cursor<'_>, expected: &str, longest: usize) -> Option<String> {
     let text = cursor.text(expected)?;
-    let good = text.len() <= longest && text.trim() == text && !text.contains(char::is_control);
+    let good = is_dimension(text, longest);
     if !good {
         cursor.wrong(format!("{expected}: at most {longest} bytes on one line, without spaces around it"));
     }

@@ -149,9 +149,9 @@ impl Exchange {
         self.answer_ended = true;
     }
 
-    /// Whether this exchange is to be recorded: all are but health checks.
+    /// Whether this exchange is to be recorded: all are but those that ask how the gateway does.
     pub fn is_recorded(&self) -> bool {
-        self.endpoint != Endpoint::Health
+        !matches!(self.endpoint, Endpoint::Health | Endpoint::Status)
     }
 
     /// The exchange is over. `details` is Envoy's word for how the response ended (`response.code_details`).

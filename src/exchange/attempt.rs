@@ -5,7 +5,7 @@ use super::frames::Framing;
 use super::headers::{self, HeaderEdits, Headers};
 use super::outgoing::{self, request_head, write_body};
 use super::stream::{Observer, Pipe};
-use super::whole::{has_answer, said, says_error, text_of};
+use super::whole::{billed, has_answer, said, says_error, text_of};
 use super::{ANSWERED_HEADER, Exchange, Tried, embeddings, passing};
 use crate::config::Target;
 use crate::formats::canonical::{ApiError, ErrorKind};
@@ -429,7 +429,7 @@ fn whole_answer(
         return Whole { status: 502, content_type: JSON, body: Some(client.write_error(&error)) };
     }
     if !ok {
-        bill_failed(exchange, spoken, body);
+        exchange.ledger.usage = billed(body, spoken).unwrap_or_default();
         // Some providers repeat the key that they refuse.
         let masked = secrets::mask_error(body, credentials);
         let body = masked.as_deref().unwrap_or(body);
@@ -471,7 +471,7 @@ fn whole_answer(
     let mut answer = match spoken.read_answer(body) {
         Ok(answer) => answer,
         Err(error) => {
-            bill_failed(exchange, spoken, body);
+            exchange.ledger.usage = billed(body, spoken).unwrap_or_default();
             // What it quotes of the body may hold the key.
             let struck = credentials.struck_bytes(body);
             let error = struck.and_then(|body| spoken.read_answer(&body).err()).unwrap_or(error);
@@ -502,14 +502,6 @@ fn whole_answer(
     }
     let body = client.write_answer(&answer, &incoming);
     Whole { status, content_type: JSON, body: Some(body) }
-}
-
-/// What failed half-way is billed where it says what it used until then.
-fn bill_failed(exchange: &mut Exchange, spoken: Format, body: &[u8]) {
-    let json: Option<Value> = serde_json::from_slice(body).ok();
-    if let Some(usage) = json.and_then(|json| usage_of(&json, spoken)) {
-        exchange.ledger.usage = usage;
-    }
 }
 
 pub(super) fn usage_of(value: &Value, format: Format) -> Option<Usage> {

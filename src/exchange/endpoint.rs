@@ -33,6 +33,8 @@ pub enum Endpoint {
     Models(Option<String>),
     /// `GET /health`
     Health,
+    /// `GET /conduit/status`
+    Status,
     /// Anything else under `/v1/`: passes to an OpenAI-compatible provider.
     Other {
         /// The path below `/v1`.
@@ -70,6 +72,7 @@ impl Endpoint {
         match path {
             "/health" | "/healthz" if method == "HEAD" => Self::Health,
             "/health" | "/healthz" => take("GET", Self::Health),
+            "/conduit/status" => take("GET", Self::Status),
             "/v1/chat/completions" => take("POST", Self::Chat),
             "/v1/messages" => take("POST", Self::Messages),
             "/v1/responses" => take("POST", Self::Responses),
@@ -136,6 +139,7 @@ impl Endpoint {
             Self::Embeddings => "embeddings",
             Self::Models(_) => "models",
             Self::Health => "health",
+            Self::Status => "status",
             Self::Other { path } => match path.as_str() {
                 "/completions" => "completions",
                 "/rerank" => "rerank",
@@ -214,6 +218,9 @@ mod tests {
             ("POST", "/model/a/b/converse-stream", Endpoint::Converse { model: "a/b".into(), stream: true }),
             ("GET", "/v1beta/models/a:generateContent", Endpoint::WrongMethod("POST")),
             ("GET", "/health", Endpoint::Health),
+            ("GET", "/conduit/status", Endpoint::Status),
+            ("POST", "/conduit/status", Endpoint::WrongMethod("GET")),
+            ("GET", "/conduit", Endpoint::Unknown("/conduit".into())),
             ("GET", "/v1/", Endpoint::Unknown("/v1".into())),
             ("GET", "/", Endpoint::Unknown("/".into())),
             ("POST", "/chat/completions", Endpoint::Unknown("/chat/completions".into())),
@@ -224,7 +231,11 @@ mod tests {
             let found = Endpoint::of(method, path);
             let routed = !matches!(
                 found,
-                Endpoint::WrongMethod(_) | Endpoint::Unknown(_) | Endpoint::Models(_) | Endpoint::Health
+                Endpoint::WrongMethod(_)
+                    | Endpoint::Unknown(_)
+                    | Endpoint::Models(_)
+                    | Endpoint::Health
+                    | Endpoint::Status
             );
             assert_eq!(Endpoint::NAMES.contains(&found.name()), routed, "{}", found.name());
             assert_eq!(found, want, "{method} {path}");

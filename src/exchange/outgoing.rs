@@ -90,7 +90,7 @@ pub(super) fn request_head(
     };
     for (name, value) in headers.iter() {
         let of_a_format = name.starts_with("anthropic-") || name.starts_with("openai-");
-        if !headers::may_leave(name) {
+        if !headers::may_leave(name) || exchange.plan.consumers.is_shown_by(name) {
             edits.remove(name);
         } else if of_a_format && !same {
             edits.remove(name);

@@ -3,6 +3,7 @@
 use super::Ledger;
 use super::decoding::Decoder;
 use super::frames::{FrameFault, Frames, Framing, first_message};
+use super::whole::billed;
 use crate::formats::canonical::{ApiError, StopReason, StreamEvent};
 use crate::formats::secrets::Credentials;
 use crate::formats::splice::{self, Edit};
@@ -18,6 +19,8 @@ const LARGEST_EVENT: usize = 16 * 1024 * 1024;
 /// A streamed answer.
 pub struct Pipe {
     frames: Frames,
+    /// The provider's format.
+    spoken: Format,
     reader: Box<dyn ReadStream>,
     writer: Box<dyn WriteStream>,
     how: How,
@@ -61,6 +64,7 @@ impl Pipe {
         let frames = Frames::new(framing, LARGEST_EVENT);
         Self {
             frames,
+            spoken,
             reader,
             writer,
             how,
@@ -95,7 +99,7 @@ impl Pipe {
         }
         let bound = ledger.allowance.is_some();
         let open = &mut self.open;
-        let (reader, writer, how) = (&mut self.reader, &mut self.writer, self.how);
+        let (reader, writer, how, spoken) = (&mut self.reader, &mut self.writer, self.how, self.spoken);
         let mut events = Vec::new();
         let mut tainted = self.tainted;
         let credentials = &self.credentials;
@@ -105,6 +109,11 @@ impl Pipe {
             let event = sse::Event { name: event.name, data: struck.as_deref().unwrap_or(event.data) };
             reader.event(&event, &mut events);
             note(&events, ledger);
+            if failed(&events)
+                && let Some(usage) = billed(event.data.as_bytes(), spoken)
+            {
+                ledger.usage.merge(&usage);
+            }
             tainted |= struck.is_some() || credentials.are_in(event.name) || failed(&events);
             events.iter().for_each(|event| follow(event, open));
             if how != How::Translating && !failed(&events) {

@@ -1,7 +1,9 @@
 //! The path, driven without a host: what each step asks for, and what stands in the record.
 
 mod admission;
+mod billed;
 mod chains;
+mod consumers;
 mod cooldown;
 // The encoders are native only.
 #[cfg(not(target_family = "wasm"))]

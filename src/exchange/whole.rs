@@ -3,6 +3,7 @@
 use crate::formats::Format;
 use crate::formats::canonical::{Answer, StreamEvent};
 use crate::formats::events::events_of;
+use crate::usage::Usage;
 use serde_json::Value;
 
 /// The most bytes of a body that is an error and no list of vectors.
@@ -23,6 +24,15 @@ pub(super) fn has_answer(json: &Value, format: Format) -> bool {
         Format::Gemini => holds("candidates") || holds("promptFeedback"),
         Format::OpenAiResponses | Format::BedrockConverse => holds("output"),
     }
+}
+
+/// The usage that an error reports: some providers bill what failed. It stands where an answer has it, or in the error.
+pub(super) fn billed(body: &[u8], format: Format) -> Option<Usage> {
+    let json: Value = serde_json::from_slice(body).ok()?;
+    // Google wraps errors of streams in a list.
+    let holder = json.get(0).unwrap_or(&json);
+    let errors = [Some(holder), holder.get("error"), holder.pointer("/response/error")];
+    errors.into_iter().flatten().find_map(|holder| format.reported_usage(holder))
 }
 
 /// The text of an answer that reports no usage, for an estimate.

@@ -169,7 +169,8 @@ pub fn begin(shared: &dyn Shared, target: &str, until: Time) {
     shared.set(&key(target), ends.0.to_string().as_bytes());
 }
 
-fn resting_until(shared: &dyn Shared, target: &str) -> Option<Time> {
+/// Until when a target is to be left alone, as was said last; that may be over.
+pub fn resting_until(shared: &dyn Shared, target: &str) -> Option<Time> {
     let value = shared.get(&key(target))?;
     std::str::from_utf8(&value).ok()?.parse().ok().map(Time)
 }

@@ -1,7 +1,8 @@
 //! One account: its state, and the arithmetic of windows, buckets and slots.
 
 use super::bytes::{get, get64, put};
-use super::{Full, Gauge, LEASE, Reservation, Standing};
+use super::leases::{Leases, Reservation, lease_ends, tick};
+use super::{Full, Gauge, Standing};
 use crate::host::{Span, Time};
 
 /// Parts of a token in which a bucket counts: as many as a minute has nanoseconds. A bucket of capacity `c` gets exactly
@@ -11,28 +12,12 @@ pub(super) const PARTS: u128 = 60_000_000_000;
 /// How many minutes' worth a bucket may be in debt.
 const DEBT: u128 = 10;
 
-/// Leases end on this grid, in nanoseconds: an account has few of them, however many requests are under way.
-const TICK: u64 = 10_000_000_000;
-
-/// The most ticks that an account keeps apart: a steady clock needs eight.
-const TICKS: usize = 16;
-
 /// How far ahead of this worker's clock another's may be. A window or a filling that is later than that comes of a clock
 /// that went wrong.
 const SKEW: u64 = 600;
 
 /// How long an account outlives its window, in seconds: a worker whose clock is behind must still find it.
 const GRACE: u64 = 60;
-
-/// When the leases of a tick end.
-pub(super) fn lease_ends(tick: u64) -> Time {
-    Time(tick.saturating_mul(TICK))
-}
-
-/// The tick whose end is a lease from now.
-fn tick(now: Time) -> u64 {
-    now.0.saturating_add(LEASE.0).div_ceil(TICK)
-}
 
 /// An account's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,66 +60,6 @@ impl Window {
 
     fn overlaps(&self, starts: u64, ends: u64) -> bool {
         self.starts < ends && starts < self.ends
-    }
-}
-
-/// What is reserved, by the tick at whose end it is free again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Leases(Vec<(u64, u128)>);
-
-impl Leases {
-    fn sum(&self) -> u128 {
-        self.0.iter().fold(0, |sum, (_, amount)| sum.saturating_add(*amount))
-    }
-
-    fn last(&self) -> u64 {
-        self.0.iter().map(|(tick, _)| *tick).max().unwrap_or(0)
-    }
-
-    /// Drops what ended.
-    fn expire(&mut self, now: Time) {
-        self.0.retain(|(tick, _)| lease_ends(*tick) > now);
-    }
-
-    fn add(&mut self, tick: u64, amount: u128) {
-        if amount == 0 {
-            return;
-        }
-        if let Some((_, known)) = self.0.iter_mut().find(|(known, _)| *known == tick) {
-            *known = known.saturating_add(amount);
-            return;
-        }
-        if self.0.len() >= TICKS {
-            // The safe side: what would end first ends with the next.
-            self.0.sort_unstable();
-            if let [(_, first), (_, second), ..] = self.0.as_mut_slice() {
-                *second = second.saturating_add(*first);
-                self.0.remove(0);
-            }
-        }
-        self.0.push((tick, amount));
-    }
-
-    /// Takes off as much as is still there; whether that is anything.
-    fn remove(&mut self, tick: u64, amount: u128) -> bool {
-        let Some((_, known)) = self.0.iter_mut().find(|(known, _)| *known == tick) else { return false };
-        *known = known.saturating_sub(amount);
-        self.0.retain(|(_, amount)| *amount > 0);
-        amount > 0
-    }
-
-    fn put(&self, out: &mut Vec<u8>) {
-        put(out, self.0.len() as u128);
-        for (tick, amount) in &self.0 {
-            put(out, u128::from(*tick));
-            put(out, *amount);
-        }
-    }
-
-    fn get(body: &mut &[u8]) -> Option<Self> {
-        let count = usize::try_from(get(body)?).ok().filter(|count| *count <= TICKS)?;
-        let leases: Option<Vec<_>> = (0..count).map(|_| Some((get64(body)?, get(body)?))).collect();
-        leases.map(Self)
     }
 }
 
@@ -225,7 +150,7 @@ impl State {
                 } else if starts >= window.ends {
                     (window.starts, window.ends) = (starts, ends);
                     window.spent = 0;
-                    window.leases.0.clear();
+                    window.leases = Leases::default();
                 }
             }
             (Self::Bucket { capacity, .. }, Gauge::Bucket { capacity: today }) => *capacity = today,
@@ -373,7 +298,7 @@ impl State {
     /// How much it would cost to forget it, `None` where it must not be: what was spent, or is missing.
     pub(super) fn weight(&self) -> Option<u128> {
         match self {
-            Self::Window(window) => window.leases.0.is_empty().then_some(window.spent),
+            Self::Window(window) => window.leases.is_empty().then_some(window.spent),
             Self::Bucket { missing, .. } => Some(*missing),
             Self::Slots { .. } => None,
         }

@@ -46,13 +46,16 @@ fn consumers(more: &str) -> Plan {
     ))
 }
 
+/// Headers, names in the certificate, and who that is.
+type Case<'a> = (&'a [(&'a str, &'a str)], &'a [&'a str], Result<&'a str, Denied>);
+
 #[test]
 fn any_identity_of_a_consumers_lets_in() {
     let plan = consumers("");
     let spiffe = "spiffe://cluster.local/ns/a/sa/b";
     let unknown = Err(Denied::Unknown);
     let expired = || Err(Denied::Expired("2027-01-01".into()));
-    let cases: &[(&[(&str, &str)], &[&str], Result<&str, Denied>)] = &[
+    let cases: &[Case<'_>] = &[
         (&[("authorization", "Bearer key of alice")], &[], Ok("alice")),
         (&[("authorization", "bearer  key of alice ")], &[], Ok("alice")),
         (&[("x-api-key", "key of alice")], &[], Ok("alice")),

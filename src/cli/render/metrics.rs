@@ -37,6 +37,9 @@ pub(super) fn stats_config() -> Value {
         .iter()
         .map(|(name, bounds)| json!({"match": {"prefix": format!("{NAMESPACE}.{name}")}, "buckets": bounds}));
     json!({
+        // There may be dozens of these for each chain, all with the same hundred counters. What they try is counted where
+        // it goes: at the providers' clusters and in the module's own metrics.
+        "stats_matcher": {"exclusion_list": {"patterns": [{"prefix": "cluster.conduit.chain."}]}},
         "stats_tags": tags.collect::<Vec<_>>(),
         "histogram_bucket_settings": buckets.collect::<Vec<_>>(),
     })

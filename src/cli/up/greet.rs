@@ -43,6 +43,11 @@ pub(super) fn greeting(plan: &Plan, access_log: &Path, envoy_log: &Path) -> Stri
         ),
         _ => String::new(),
     };
+    let admission =
+        crate::cli::check::admission(plan).map(|text| format!("\n  Admission      {text}")).unwrap_or_default();
+    // With consumers, a key of theirs is needed.
+    let open = plan.consumers.list.is_empty();
+    let (key, with_key) = if open { ("any", "") } else { ("YOUR_KEY", " -H 'authorization: Bearer YOUR_KEY'") };
     let title = ink(Ink::Bold, "Conduit is running.");
     let title = &title;
     format!(
@@ -51,23 +56,23 @@ pub(super) fn greeting(plan: &Plan, access_log: &Path, envoy_log: &Path) -> Stri
   Base URL       {base}/v1  (OpenAI)   {base}  (Anthropic)
   Metrics        {admin}/stats/prometheus
   Access log     {}
-  Envoy's log    {}{note}
+  Envoy's log    {}{note}{admission}
 
 Try it with curl:
 
-  curl {base}/v1/chat/completions -H 'content-type: application/json' \
+  curl {base}/v1/chat/completions -H 'content-type: application/json'{with_key} \
     -d '{{"model": "{model}", "messages": [{{"role": "user", "content": "Hello"}}]}}'
 
 with the openai SDK for Python:
 
   from openai import OpenAI
-  client = OpenAI(base_url="{base}/v1", api_key="any")
+  client = OpenAI(base_url="{base}/v1", api_key="{key}")
   print(client.chat.completions.create(model="{model}", messages=[{{"role": "user", "content": "Hello"}}]).choices[0].message.content)
 
 with the anthropic SDK for Python:
 
   from anthropic import Anthropic
-  client = Anthropic(base_url="{base}", api_key="any")
+  client = Anthropic(base_url="{base}", api_key="{key}")
   print(client.messages.create(model="{model}", max_tokens=100, messages=[{{"role": "user", "content": "Hello"}}]).content[0].text)
 
 A line follows for each request. Ctrl-C stops everything.

@@ -294,7 +294,7 @@ fn one_that_rests_is_asked_where_the_others_cannot_be() {
 }
 
 /// An attempt of a client's own format.
-fn attempted(path: &str, body: &str, provider: &str) -> Attempt {
+pub(super) fn attempted(path: &str, body: &str, provider: &str) -> Attempt {
     let (mut exchange, _) = Exchange::begin(chain_plan(), "1".into(), post(path), false, T0);
     assert!(matches!(exchange.body(body.as_bytes()), Step::Forward(_)));
     let exchange = Rc::new(RefCell::new(exchange));
