@@ -62,6 +62,7 @@ CONSUMERS = [
     *(entry(f"requests-{number}", limits={"requests_per_minute": 40}) for number in range(ROUNDS)),
     *(entry(f"tokens-{number}", limits={"tokens_per_minute": 40 * 56}) for number in range(ROUNDS)),
     entry("slots", limits={"concurrent": 10}),
+    entry("few", limits={"concurrent": 4}),
     entry("told", limits={"requests_per_minute": 60, "tokens_per_minute": 6000}),
     entry("narrow", models=["cheap"]),
     entry("late", expires="2026-01-01"),

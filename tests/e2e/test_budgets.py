@@ -2,17 +2,13 @@
 
 import datetime
 import re
-import time
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 
 import bank
 from bank import ONE
-from gateway import WASM, Gateway, wait_for
-from money import PICO, entry, key, mixed, request, send
-from trap import send_trailers, trapping
+from money import PICO, entry, mixed, request, send
 
 SENT = 200
 
@@ -52,38 +48,6 @@ def explained(answer, name, limit, wants=ONE):
         assert error["type"] == "rate_limit_error", error
     else:
         assert error["code"] == "budget_exceeded", error
-
-
-# --- a worker that dies; first, because what it held is free again only after a minute
-
-HELD = 20
-
-
-@pytest.fixture(scope="module", autouse=True)
-def trapped(tmp_path_factory):
-    """A gateway whose workers died with requests under way, and when they did."""
-    module = tmp_path_factory.mktemp("trap") / "conduit.wasm"
-    module.write_bytes(trapping(WASM.read_bytes()))
-    consumers = [entry("held", **bank.budget(HELD)), entry("slots", limits={"concurrent": HELD}), entry("trapper")]
-    gateway = Gateway(bank.config(consumers), concurrency=4, wasm=module)
-    try:
-        yield gateway, spring(gateway)
-    finally:
-        gateway.close()
-
-
-def spring(gateway):
-    """Traps every worker while it has requests under way; gives when."""
-    with ThreadPoolExecutor(1) as others:
-        under_way = [request(name, "stuck") for name in ("held", "slots") for _ in range(HELD)]
-        answers = others.submit(send, gateway, under_way)
-        wait_for(lambda: len(gateway.openai_mock.requests()) >= 2 * HELD, 20, "all requests to be under way")
-        # The kernel chooses the worker of each connection.
-        for _ in range(48):
-            send_trailers(gateway.listen, key("trapper"))
-        died = time.monotonic()
-        assert [answer.status for answer in answers.result()] == [503] * 2 * HELD
-    return died
 
 
 # --- many at once
@@ -168,24 +132,6 @@ def test_an_output_limit_is_lowered_to_what_the_budget_affords(money):
     assert spent(of(money, "clamped")) == ONE
 
 
-# --- a worker that dies
-
-
-def test_what_a_dead_worker_held_is_free_again(trapped):
-    gateway, died = trapped
-    log = (gateway.run / "envoy.log").read_text()
-    assert log.count("RuntimeError: unreachable") >= 1
-    # Fresh VMs serve, and know what the dead ones held.
-    waited = time.monotonic() - died
-    if waited < 30:
-        assert [a.status for a in send(gateway, [request("held", "quick"), request("slots", "quick")])] == [429, 429]
-    time.sleep(max(0, 72 - waited))
-    answers = send(gateway, mixed("held", "word", 3 * HELD))
-    assert len(passed(answers)) == HELD
-    answers = send(gateway, mixed("slots", "slow", 2 * HELD))
-    assert len(passed(answers)) == HELD
-
-
 # --- a gateway that is started again
 
 
@@ -194,7 +140,7 @@ def test_totals_survive_a_restart_and_projects_are_told_apart(make_gateway):
     gateway = make_gateway(
         bank.config(
             consumers,
-            trusted_headers=["project"],
+            trusted_headers=["x-conduit-project"],
             budgets=[{"name": "project", "per": "project", "period": "month", "usd": str(3 * ONE)}],
         ),
         concurrency=4,

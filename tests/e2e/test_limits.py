@@ -55,6 +55,21 @@ def test_as_many_as_may_are_under_way_at_once(money):
         money.recorded()
 
 
+def test_what_went_wrong_takes_no_place(money):
+    formats = ("chat", "messages") * 2
+    for _ in range(2):
+        for model in ("failing", "gone", "torn"):
+            asked = [request("few", model, format, stream=model == "torn") for format in formats]
+            assert 429 not in [answer.status for answer in send(money, asked)], model
+        send(money, [request("few", "long", format, stream=True) for format in formats], hang_up=1200)
+        money.recorded()
+        # These go before they get anything.
+        send(money, [request("few", "slow", format) for format in formats], hang_up=0)
+        money.recorded()
+    answers = send(money, mixed("few", "slow", 12))
+    assert len(passed(answers)) == 4
+
+
 def seconds(text):
     """OpenAI's spans: `6m0s`, `1.5s`, `20ms`."""
     units = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
