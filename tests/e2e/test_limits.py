@@ -1,5 +1,6 @@
 """Limits hold across four workers, and what their headers say is true. So is who may ask for what."""
 
+import collections
 import datetime
 import math
 import re
@@ -8,17 +9,9 @@ import time
 import pytest
 
 import bank
-from gateway import Gateway
 from money import mixed, request, send
 
 SENT = 200
-
-
-@pytest.fixture(scope="module")
-def money():
-    gateway = Gateway(bank.config(bank.CONSUMERS), concurrency=4)
-    yield gateway
-    gateway.close()
 
 
 def passed(answers):
@@ -62,6 +55,21 @@ def test_as_many_as_may_are_under_way_at_once(money):
         money.recorded()
 
 
+def test_what_went_wrong_takes_no_place(money):
+    formats = ("chat", "messages") * 2
+    for _ in range(2):
+        for model in ("failing", "gone", "torn"):
+            asked = [request("few", model, format, stream=model == "torn") for format in formats]
+            assert 429 not in [answer.status for answer in send(money, asked)], model
+        send(money, [request("few", "long", format, stream=True) for format in formats], hang_up=1200)
+        money.recorded()
+        # These go before they get anything.
+        send(money, [request("few", "slow", format) for format in formats], hang_up=0)
+        money.recorded()
+    answers = send(money, mixed("few", "slow", 12))
+    assert len(passed(answers)) == 4
+
+
 def seconds(text):
     """OpenAI's spans: `6m0s`, `1.5s`, `20ms`."""
     units = {"h": 3600, "m": 60, "s": 1, "ms": 0.001}
@@ -92,36 +100,37 @@ def test_headers_say_how_limits_stand(money):
 
 # --- who calls
 
-ERRORS = {
-    401: {"messages": "authentication_error"},
-    403: {"messages": "permission_error"},
-}
+ERRORS = {401: "authentication_error", 403: "permission_error"}
+CALLS = [
+    (None, "quick", 401),
+    ("nobody", "quick", 401),
+    ("late", "quick", 401),
+    ("narrow", "quick", 403),
+    ("narrow", "openai/gpt-4o+tokens=48", 403),
+    ("narrow", "cheap", 200),
+    ("free", "quick", 200),
+]
 
 
-@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
-@pytest.mark.parametrize("format", ["chat", "messages", "responses"])
-@pytest.mark.parametrize(
-    "consumer, model, status",
-    [
-        (None, "quick", 401),
-        ("nobody", "quick", 401),
-        ("late", "quick", 401),
-        ("narrow", "quick", 403),
-        ("narrow", "openai/gpt-4o+tokens=48", 403),
-        ("narrow", "cheap", 200),
-        ("free", "quick", 200),
-    ],
-)
-def test_only_who_may_gets_an_answer(money, consumer, model, status, format, stream):
-    money.recorded()
-    asked = len(money.openai_mock.requests())
-    [answer] = send(money, [request(consumer, model, format, stream=stream)])
-    assert answer.status == status, answer.body
-    assert len(money.openai_mock.requests()) - asked == (status == 200)
-    if status != 200:
-        assert answer.message
-        assert answer.json()["error"]["type"] == ERRORS[status].get(format, answer.json()["error"]["type"])
-        assert "sk-e2e" not in answer.message
-    record = money.settled_records()[-1]
-    known = consumer if status != 401 or consumer == "late" else None
-    assert (record["consumer"], record["outcome"] == "ok") == (known, status == 200), record
+def test_only_who_may_gets_an_answer(money):
+    before = money.recorded()
+    money.openai_mock.forget()
+    shapes = [(format, stream) for format in ("chat", "messages", "responses") for stream in (False, True)]
+    cases = [(*call, *shape) for call in CALLS for shape in shapes]
+    answers = send(money, [request(who, model, format, stream=stream) for who, model, _, format, stream in cases])
+    for (*case, status, format, stream), answer in zip(cases, answers):
+        assert answer.status == status, (case, format, answer.body)
+        if status != 200:
+            assert answer.message and "sk-e2e" not in answer.message
+            if format == "messages":
+                assert answer.json()["error"]["type"] == ERRORS[status]
+    assert len(money.openai_mock.requests()) == 2 * len(shapes)
+    records = collections.Counter(
+        (record["consumer"], record["status"], record["outcome"]) for record in money.settled_records()[before:]
+    )
+    assert records == {
+        (None, 401, "refused"): 3 * len(shapes),
+        ("narrow", 403, "refused"): 2 * len(shapes),
+        ("narrow", 200, "ok"): len(shapes),
+        ("free", 200, "ok"): len(shapes),
+    }
