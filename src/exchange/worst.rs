@@ -48,7 +48,7 @@ pub(super) fn of(exchange: &Exchange, target: &Target, cap: Option<u64>) -> Wors
     let most = if request.is_some_and(grows) { most.max(target.context.unwrap_or(UNKNOWN_OUTPUT)) } else { most };
     let mut worst = Most { input: Tokens(most), output: Tokens(output), ..Most::default() };
     match request {
-        Some(request) => look(request, &mut worst),
+        Some(request) => look(request, target, &mut worst),
         None if exchange.embeddings.is_none() => {
             worst = Most { audio_input: true, image_input: true, audio_output: true, cache_write: true, ..worst };
         }
@@ -75,18 +75,18 @@ fn choices(request: &ChatRequest) -> u64 {
 pub(super) fn grows(request: &ChatRequest) -> bool {
     const STORED: &[&str] = &["previous_response_id", "conversation", "prompt", "web_search_options"];
     let stored = |name: &&str| request.extra.get(*name).is_some_and(|value| !value.is_null());
-    STORED.iter().any(|name| stored(&name)) || request.tools.iter().any(|tool| tool.builtin.is_some())
+    STORED.iter().any(stored) || request.tools.iter().any(|tool| tool.builtin.is_some())
 }
 
 /// What of a request may be billed in a way of its own.
-fn look(request: &ChatRequest, worst: &mut Most) {
+fn look(request: &ChatRequest, target: &Target, worst: &mut Most) {
     let mut marks = Marks::default();
     request.messages.iter().for_each(|message| marks.message(message));
     request.tools.iter().for_each(|tool| marks.cache(tool.cache.as_ref()));
     marks.cache(request.extra.get("cache_control"));
-    // Only Anthropic's cache is written where it is asked for; others write as they like, at the price of input or less,
-    // and where they name a price for it, it may be billed.
-    worst.cache_write = true;
+    // Claude's cache is written where a request marks what to keep; others write as they like, and where they name a
+    // price for it, it may be billed.
+    worst.cache_write = marks.marked || !target.model.to_ascii_lowercase().contains("claude");
     worst.cache_write_1h = marks.hour;
     worst.audio_input = marks.audio;
     worst.image_input = marks.image;
@@ -98,6 +98,7 @@ fn look(request: &ChatRequest, worst: &mut Most) {
 
 #[derive(Default)]
 struct Marks {
+    marked: bool,
     hour: bool,
     audio: bool,
     image: bool,
@@ -110,6 +111,7 @@ impl Marks {
 
     fn cache(&mut self, mark: Option<&Value>) {
         let long = |mark: &Value| mark.get("ttl").and_then(Value::as_str).is_some_and(|ttl| ttl != "5m");
+        self.marked |= mark.is_some();
         self.hour |= mark.is_some_and(long);
     }
 
@@ -125,6 +127,10 @@ impl Marks {
                 self.cache(cache.as_ref());
             }
             Part::Text { cache, .. } => self.cache(cache.as_ref()),
+            Part::ToolCall(call) => {
+                let mark = call.cache.as_deref().and_then(|mark| serde_json::from_str(mark).ok());
+                self.cache(mark.as_ref());
+            }
             Part::ToolResult { parts, cache, .. } => {
                 self.cache(cache.as_ref());
                 parts.iter().for_each(|part| self.part(part));

@@ -45,7 +45,7 @@ fn bounded(name: &[u8]) -> &[u8] {
 /// The slot that an account lives in.
 pub(super) fn of(name: &[u8]) -> u16 {
     let hash = XxHash64::oneshot(0, bounded(name));
-    u16::try_from(hash % u64::from(SLOTS)).unwrap_or(0)
+    u16::try_from(hash.checked_rem(u64::from(SLOTS)).unwrap_or(0)).unwrap_or(0)
 }
 
 /// A slot's key.

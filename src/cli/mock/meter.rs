@@ -91,7 +91,7 @@ struct Said {
 impl Said {
     fn of(pieces: &[Bytes]) -> Self {
         let mut said = Self::default();
-        let text = pieces.iter().fold(String::new(), |text, piece| text + &String::from_utf8_lossy(piece));
+        let text = pieces.iter().map(|piece| String::from_utf8_lossy(piece)).collect::<String>();
         for line in text.lines().filter_map(|line| line.strip_prefix("data: ")) {
             if let Ok(event) = serde_json::from_str::<Value>(line) {
                 said.take(&event);
