@@ -145,7 +145,7 @@ impl Fit {
     fn expected(&self, tokens: u64) -> u64 {
         let (ratio, around) = self.solved();
         let tokens = i128::from(tokens);
-        let scaled = tokens.saturating_mul(ratio.into()) / i128::from(ONE);
+        let scaled = tokens.saturating_mul(ratio.into()).checked_div(ONE.into()).unwrap_or(tokens);
         let expected = scaled.saturating_add(i128::from(around) / 1_000);
         // A constant learned from longer requests must not make a short one free.
         u64::try_from(expected.max(tokens / 5).max(1)).unwrap_or(u64::MAX)

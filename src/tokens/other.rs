@@ -216,7 +216,7 @@ impl Counter<'_> {
                 self.text(&call.arguments);
                 if let Some(signature) = &call.signature {
                     let tokens = length(signature).saturating_mul(self.template.signature).div_ceil(1_000);
-                    let sealed = length(signature) / if tokens > 0 { 4 } else { 10 };
+                    let sealed = if tokens > 0 { length(signature) / 4 } else { length(signature) / 10 };
                     self.total.estimate(tokens, sealed.saturating_sub(tokens));
                 }
             }
