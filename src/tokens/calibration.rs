@@ -29,10 +29,10 @@ const SHORT: u64 = 48;
 /// 1 in the fixed point of ratios.
 const ONE: i64 = 1_000_000;
 
-/// The prior: the built-in estimate is worth an eighth of an answer; the constant is some 20 tokens where errors are
-/// some 3 %, which in millionths is the square of 30,000 / 20.
+/// The prior: the built-in estimate is worth an eighth of an answer; the constant is some 40 tokens where errors are
+/// some 3 %, which in millionths is the square of 30,000 / 40.
 const PRIOR: i64 = WEIGHT / 8;
-const RIDGE: i64 = 2_250_000;
+const RIDGE: i64 = 562_500;
 
 /// With fewer answers than this nothing is known of the error yet; this much of it is believed, in millionths.
 const FEW: u32 = 8;
