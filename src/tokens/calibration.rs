@@ -29,10 +29,10 @@ const SHORT: u64 = 48;
 /// 1 in the fixed point of ratios.
 const ONE: i64 = 1_000_000;
 
-/// The prior: the built-in estimate is worth an eighth of an answer; the constant is some 20 tokens where errors are
-/// some 3 %, which in millionths is the square of 30,000 / 20.
+/// The prior: the built-in estimate is worth an eighth of an answer; the constant is some 40 tokens where errors are
+/// some 3 %, which in millionths is the square of 30,000 / 40.
 const PRIOR: i64 = WEIGHT / 8;
-const RIDGE: i64 = 2_250_000;
+const RIDGE: i64 = 562_500;
 
 /// With fewer answers than this nothing is known of the error yet; this much of it is believed, in millionths.
 const FEW: u32 = 8;
@@ -145,7 +145,7 @@ impl Fit {
     fn expected(&self, tokens: u64) -> u64 {
         let (ratio, around) = self.solved();
         let tokens = i128::from(tokens);
-        let scaled = tokens.saturating_mul(ratio.into()).checked_div(ONE.into()).unwrap_or(0);
+        let scaled = tokens.saturating_mul(ratio.into()).checked_div(ONE.into()).unwrap_or(tokens);
         let expected = scaled.saturating_add(i128::from(around) / 1_000);
         // A constant learned from longer requests must not make a short one free.
         u64::try_from(expected.max(tokens / 5).max(1)).unwrap_or(u64::MAX)

@@ -2,7 +2,6 @@
 
 use super::{body_of, vectors};
 use conduit::formats::Format;
-use conduit::formats::canonical::ChatRequest;
 use conduit::tokens::{count_request, tokenizer_for};
 use conduit::usage::Count;
 use serde_json::Value;
@@ -11,10 +10,7 @@ pub struct Reported {
     pub id: String,
     /// The name of the model family: what one target would be.
     pub vendor: String,
-    pub kind: String,
     pub model: String,
-    pub format: Format,
-    pub request: ChatRequest,
     pub count: Count,
     pub truth: u64,
     /// The provider ran tools of its own, whose prompts and findings no request shows.
@@ -88,15 +84,5 @@ fn reported(case: &Value, kind: &str, format: Format) -> Option<Reported> {
         || model.starts_with("groq/")
         || truth == 0;
     let vendor = format!("{kind}/{}", if format == Format::OpenAiResponses { "responses" } else { "chat" });
-    Some(Reported {
-        id: case["id"].as_str()?.to_owned(),
-        vendor,
-        kind: kind.to_owned(),
-        model: model.to_owned(),
-        format,
-        request,
-        count,
-        truth,
-        served,
-    })
+    Some(Reported { id: case["id"].as_str()?.to_owned(), vendor, model: model.to_owned(), count, truth, served })
 }

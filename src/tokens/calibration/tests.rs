@@ -189,7 +189,7 @@ impl Shared for Contended {
     }
     fn swap(&self, key: &str, value: &[u8], version: Option<Version>) -> bool {
         self.swaps.set(self.swaps.get() + 1);
-        if self.swaps.get() % self.every == 0 {
+        if self.swaps.get().is_multiple_of(self.every) {
             learn(&self.table, &target("t"), raw(1_000), Tokens(1_200));
         }
         self.table.swap(key, value, version)
