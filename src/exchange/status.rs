@@ -63,11 +63,13 @@ struct TargetLine {
 #[derive(Debug, Serialize)]
 struct Calibration {
     /// What our counts are multiplied by, in thousandths.
-    ratio_thousandths: u32,
+    ratio_thousandths: u64,
+    /// What is added to that, in tokens.
+    around: i64,
     /// From how many answers that is known.
-    answers: u64,
+    answers: u32,
     /// How far off what comes out still is, in thousandths.
-    error_thousandths: u32,
+    error_thousandths: u64,
 }
 
 #[derive(Debug, Serialize)]

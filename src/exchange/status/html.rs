@@ -134,12 +134,12 @@ fn target_row(target: &TargetLine, now: Time) -> String {
 }
 
 fn calibrated(calibration: &Calibration) -> String {
-    let Calibration { ratio_thousandths: ratio, answers, error_thousandths: error } = calibration;
+    let Calibration { ratio_thousandths: ratio, around, answers, error_thousandths: error } = calibration;
     format!(
-        "× {}.{:03} from {} answers, error {}.{} %",
+        "× {}.{:03} {around:+} from {} answers, error {}.{} %",
         ratio / 1_000,
         ratio % 1_000,
-        grouped(*answers),
+        grouped(u64::from(*answers)),
         error / 10,
         error % 10
     )
