@@ -126,6 +126,7 @@ Faults, as a header (x-mock-status: 503) or in the model's name (gpt-4o+status=5
   garbage          bytes that are not the format   end-early      end a stream without its end
   error-in-stream  an error inside a stream        no-usage       report no usage
   usage            report usage in an error too    cut-end        close before a stream's last event
+  no-limit         say more than the request allows
   text=WORDS       say this                        tokens=N       say N words
   cached=N         N prompt tokens were cached     cache-write=N  N were written to the cache
   safety           withhold the answer             prompt-block   refuse the prompt

@@ -17,6 +17,7 @@ TARGETS = {
     "slow": "openai/gpt-4o+tokens=48+delay=3000",
     "stuck": "openai/gpt-4o+tokens=48+delay=12000",
     "long": "openai/gpt-4o+tokens=48+drip=50",
+    "wordy": "openai/gpt-4o+tokens=400+no-limit+drip=2",
     "failing": "openai/gpt-4o+status=500",
     "torn": "openai/gpt-4o+tokens=48+cut=2500",
     "gone": "dead/gone",
@@ -55,6 +56,7 @@ CONSUMERS = [
     *(entry(f"burst-{number}", **budget(40)) for number in range(ROUNDS)),
     entry("hanging", **budget(10)),
     entry("unlucky", **budget(5)),
+    entry("talked-at", **budget(20)),
     entry("warned", **budget(4, warn_at=[0.5, 0.8], on_exceed="warn")),
     entry("frugal", **budget(Decimal("2.5"), on_exceed={"downgrade": "cheap"})),
     # Enough for eight prompt tokens and a hundred more.

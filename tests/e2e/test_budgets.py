@@ -132,6 +132,18 @@ def test_an_output_limit_is_lowered_to_what_the_budget_affords(money):
     assert spent(of(money, "clamped")) == ONE
 
 
+@pytest.mark.parametrize("format, end", [("chat", b"data: [DONE]\n\n"), ("messages", b'data: {"type":"message_stop"}\n\n')])
+def test_a_stream_that_says_more_than_is_reserved_ends_as_its_format_does(money, format, end):
+    before = len(of(money, "talked-at"))
+    [answer] = send(money, [request("talked-at", "wordy", format, stream=True)])
+    assert answer.status == 200 and answer.body.endswith(end), answer.body[-500:]
+    assert 48 <= answer.body.count(b'word"') <= 50
+    assert (b'"length"' if format == "chat" else b'"max_tokens"') in answer.body
+    # The provider bills what it said all the same.
+    [record] = of(money, "talked-at")[before:]
+    assert (record["outcome"], record["usage"]["completion_tokens"]) == ("ok", 400), record
+
+
 # --- a gateway that is started again
 
 

@@ -26,6 +26,8 @@ pub(super) struct Faults {
     pub usage: bool,
     /// Close a stream right before its last event.
     pub cut_end: bool,
+    /// Say more than the request's limit allows.
+    pub no_limit: bool,
     /// End a stream cleanly without its terminal events.
     pub end_early: bool,
     /// An error event inside a stream.
@@ -76,6 +78,7 @@ impl Faults {
             "no-usage" => self.no_usage = on,
             "usage" => self.usage = on,
             "cut-end" => self.cut_end = on,
+            "no-limit" => self.no_limit = on,
             "end-early" => self.end_early = on,
             "error-in-stream" => self.error_in_stream = on,
             "text" => self.text = Some(value.to_owned()),

@@ -113,7 +113,7 @@ pub(super) fn reply(ask: &Ask, faults: &Faults, tokenizer: Tokenizer, prompt: u6
     let thinking = ask.reasoning.then(|| "The user wants an answer. A short one will do.".to_owned());
     let reasoning = thinking.as_deref().map_or(0, |thinking| count(tokenizer, thinking));
     let mut spoken = if text.is_empty() { 0 } else { count(tokenizer, &text) };
-    if let Some(limit) = ask.limit
+    if let Some(limit) = ask.limit.filter(|_| !faults.no_limit)
         && spoken > limit.saturating_sub(reasoning)
     {
         let room = limit.saturating_sub(reasoning);
