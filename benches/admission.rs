@@ -23,12 +23,19 @@ const NOW: Time = Time(1_795_219_200_000_000_000);
 struct Host {
     values: Mutex<(HashMap<String, (Vec<u8>, u32)>, u32)>,
     lost: AtomicU64,
+    /// Whether another thread gets the core between reading and writing, as if there were a core for each.
+    switches: bool,
 }
 
 impl Shared for Host {
     fn read(&self, key: &str) -> Option<(Vec<u8>, Version)> {
         let host = self.values.lock().expect("no thread panics");
-        host.0.get(key).map(|(value, version)| (value.clone(), Version(*version)))
+        let read = host.0.get(key).map(|(value, version)| (value.clone(), Version(*version)));
+        drop(host);
+        if self.switches {
+            thread::yield_now();
+        }
+        read
     }
 
     fn swap(&self, key: &str, value: &[u8], version: Option<Version>) -> bool {
@@ -112,9 +119,11 @@ fn measure<I: Send, O: Send>(host: &Host, items: Vec<Vec<I>>, work: impl Fn(I) -
 fn main() {
     println!("per exchange: 5 claims (3 budgets, 2 limits), {EXCHANGES} exchanges");
     println!("{:<28}{:>8}  {:<34}settle", "accounts", "threads", "admit");
-    for (name, own) in [("the same", false), ("own ones but one", true)] {
+    let cases =
+        [("own ones but one", true, false), ("the same", false, false), ("the same, races forced", false, true)];
+    for (name, own, switches) in cases {
         for threads in [1, 4, 16] {
-            let host = Host::default();
+            let host = Host { switches, ..Host::default() };
             let of_thread = |thread: usize| {
                 let whose = if own { format!("consumer-{thread}") } else { "consumer".to_owned() };
                 vec![claims(&whose); EXCHANGES / threads]

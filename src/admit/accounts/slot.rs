@@ -23,7 +23,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use twox_hash::XxHash64;
 
-/// How many slots there are.
+/// How many slots there are: a power of two.
 pub(super) const SLOTS: u16 = 1024;
 
 /// How many accounts a slot holds, beside the rests of rules (one a rule and kind).
@@ -45,7 +45,7 @@ fn bounded(name: &[u8]) -> &[u8] {
 /// The slot that an account lives in.
 pub(super) fn of(name: &[u8]) -> u16 {
     let hash = XxHash64::oneshot(0, bounded(name));
-    u16::try_from(hash.checked_rem(u64::from(SLOTS)).unwrap_or(0)).unwrap_or(0)
+    u16::try_from(hash & u64::from(SLOTS.saturating_sub(1))).unwrap_or(0)
 }
 
 /// A slot's key.

@@ -414,8 +414,8 @@ fn where_everyone_has_reservations_newcomers_share_one_account() {
         }
         assert_eq!(sums(&table, &names[0], gauge, at(99)).1, 1);
         assert_eq!(sums(&table, &names[MOST], gauge, at(99)).1, 10);
-        holds.into_iter().for_each(|hold| hold.settle(&table, &[Some(1)], at(101)));
-        let spent = all(&table, 999, at(101)).iter().map(|(_, standing)| standing.spent).sum::<u128>();
+        holds.into_iter().for_each(|hold| hold.settle(&table, &[Some(1)], at(99)));
+        let spent = all(&table, 999, at(99)).iter().map(|(_, standing)| standing.spent).sum::<u128>();
         let want = if matches!(gauge, Gauge::Window { .. }) { MOST as u128 + 10 } else { 0 };
         assert_eq!(spent, want);
     }
@@ -548,7 +548,7 @@ fn a_year(hours: u64, sessions: u64) -> (usize, usize) {
     let (mut keys, mut size) = (0, 0);
     for step in 0..365 * 24 / hours {
         let now = at(step * hours * 3_600);
-        let mut serve = |rule: &str, value: u64| {
+        let serve = |rule: &str, value: u64| {
             let budgets = [("hour", crate::admit::rules::Period::Hour), ("day", crate::admit::rules::Period::Day)];
             let budgets = budgets.into_iter().chain([("month", crate::admit::rules::Period::Month)]);
             let claims = budgets.map(|(name, period)| {

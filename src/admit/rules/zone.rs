@@ -12,8 +12,8 @@ const DAY: u64 = 86_400;
 pub(super) fn utc(period: Period, seconds: u64) -> Window {
     let of = |starts: u64, length| Window { starts, ends: starts.saturating_add(length) };
     match period {
-        Period::Hour => of(seconds.saturating_sub(seconds % HOUR), HOUR),
-        Period::Day => of(seconds.saturating_sub(seconds % DAY), DAY),
+        Period::Hour => of(seconds.saturating_sub(seconds % 3_600), HOUR),
+        Period::Day => of(seconds.saturating_sub(seconds % 86_400), DAY),
         Period::Month => {
             let days = seconds / DAY;
             let (year, month, day) = crate::host::civil(days);

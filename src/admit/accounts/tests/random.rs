@@ -141,13 +141,13 @@ proptest! {
                 }
                 _ => {}
             }
-            for account in 0..4 {
+            for (account, forced_ever) in forced_ever.iter().enumerate() {
                 let standing = standing(&busy, &format!("rule={account}"), gauge(account), now);
                 let spent = if account == 3 { model.missing.div_ceil(60_000) } else { model.spent[account] };
                 prop_assert_eq!(standing.spent, spent);
                 let reserved = if account == 3 { 0 } else { model.reserved(account, now) };
                 prop_assert_eq!(standing.reserved, reserved);
-                if account < 3 && !forced_ever[account] {
+                if account < 3 && !forced_ever {
                     prop_assert!(standing.spent + standing.reserved <= standing.limit);
                 }
             }
@@ -157,9 +157,9 @@ proptest! {
             hold.settle(&busy, &[Some(1)], now);
             all_used[account] += 1;
         });
-        for account in 0..2 {
+        for (account, used) in all_used.into_iter().enumerate().take(2) {
             let standing = standing(&busy, &format!("rule={account}"), gauge(account), Time(now.0 + 80 * SECOND));
-            prop_assert_eq!((standing.spent, standing.reserved), (all_used[account], 0));
+            prop_assert_eq!((standing.spent, standing.reserved), (used, 0));
         }
     }
 
