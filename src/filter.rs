@@ -128,6 +128,7 @@ impl RootContext for Root {
         };
         if matches!(self.role, Some(Role::Gateway(_))) {
             hostcalls::set_tick_period(RENEWAL_MS);
+            crate::exchange::status::begins(&hostcalls::SharedData, hostcalls::now());
         }
         self.role.is_some()
     }

@@ -213,8 +213,13 @@ fn target_line(plan: &Plan, shared: &dyn Shared, target: &Target, now: Time) -> 
 
 /// What answers taught of a target; `None`: nothing yet, or its tokens are counted exactly.
 fn calibration(shared: &dyn Shared, target: &Target) -> Option<Calibration> {
-    let _ = (shared, target);
-    None
+    let known = crate::tokens::calibration::standing(shared, target)?;
+    Some(Calibration {
+        ratio_thousandths: known.ratio_thousandths,
+        around: known.around,
+        answers: known.answers,
+        error_thousandths: known.error_thousandths,
+    })
 }
 
 fn budget_line(plan: &Plan, budget: &Budget, known: &[(String, Standing)]) -> BudgetLine {
