@@ -211,7 +211,11 @@ mod tests {
                 target: "house/x".into(),
                 status: Some(503),
                 ms: 4,
-                billed: Some(BilledRecord { usage: usage.clone(), cost_picodollars: Some(1) }),
+                billed: Some(BilledRecord {
+                    usage: usage.clone(),
+                    cost_picodollars: Some(1),
+                    labels: Default::default(),
+                }),
             }],
             stream: true,
             status: Some(200),
