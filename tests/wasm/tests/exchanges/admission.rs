@@ -106,12 +106,12 @@ fn the_address_that_envoy_trusts_has_a_limit_of_its_own() {
 fn a_certificate_shows_who_calls() {
     let rules = "consumers: {mesh: {principal: \"spiffe://cluster.local/ns/a/sa/b\", project: web}}";
     let mut vm = start(rules);
-    let stranger = answered().run(&mut vm);
+    let stranger = ask().run(&mut vm);
     assert_eq!(stranger.client.status(), 401, "{}", stranger.client.text());
     let san = b"spiffe://cluster.local/ns/a/sa/b".to_vec();
     vm.host().connection.insert(b"connection\0uri_san_peer_certificate".to_vec(), san);
     // Without mTLS the name is nobody's word.
-    assert_eq!(answered().run(&mut vm).client.status(), 401);
+    assert_eq!(ask().run(&mut vm).client.status(), 401);
     vm.host().connection.insert(b"connection\0mtls".to_vec(), vec![1]);
     let outcome = answered().run(&mut vm);
     assert_eq!(outcome.client.status(), 200, "{}", outcome.client.text());
