@@ -2,7 +2,7 @@
 //! text is `""`. CSV libraries do not tell the two apart, and records must come back as they were. A text that a
 //! spreadsheet would take for a formula has an apostrophe before it.
 
-use super::columns::{COLUMNS, Cell, Column, named};
+use super::columns::{COLUMNS, Cell, Column, blank, named};
 use crate::cli::usage::entry::Entry;
 use crate::cli::usage::output::{csv_field, from_csv};
 use std::io::{self, BufRead, Write};
@@ -70,7 +70,7 @@ impl<R: BufRead> Rows<R> {
         if fields.len() != self.columns.len() {
             return Err(wrong(format!("found {} fields, expected {}", fields.len(), self.columns.len())));
         }
-        let mut entry = Entry::default();
+        let mut entry = blank();
         for (column, field) in self.columns.iter().zip(fields) {
             if let (Some(column), Some(text)) = (column, field) {
                 let set = Cell::read(column.kind, from_csv(text)).and_then(|cell| (column.set)(&mut entry, cell));
