@@ -182,8 +182,9 @@ pub(super) fn request_head(
     // What the provider's own path says already is not said twice. A cloud's path around another vendor's format knows
     // nothing of that vendor's parameters, and Google refuses those that it does not know.
     let enveloped = matches!(call.body, Body::Chat(_, Envelope::Invoke | Envelope::RawPredict));
-    if same && !enveloped && !exchange.query.is_empty() && !call.path.contains('?') {
-        path.extend(["?", &exchange.query]);
+    let query = headers::without_shapes(&exchange.query);
+    if same && !enveloped && !query.is_empty() && !call.path.contains('?') {
+        path.extend(["?", &query]);
     }
     edits.set(":path", path);
     edits.set(":authority", provider.url.authority());

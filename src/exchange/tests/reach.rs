@@ -242,3 +242,14 @@ fn a_key_that_lets_nobody_in_is_not_counted_by() {
     let caller = exchange.head_of_record().caller;
     assert_eq!((caller.consumer.as_deref(), caller.key.as_deref()), (Some("rich"), None));
 }
+
+#[test]
+fn a_query_does_not_take_the_usage_out_of_an_answer() {
+    let path = "/v1beta/models/gemini-2.5-flash:generateContent?fields=candidates&alt=proto&x=y";
+    let head = [RICH, (":path", path)];
+    let (exchange, step) = ask("", &head, br#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#);
+    assert!(matches!(step, Step::Forward(_)), "{step:?}");
+    let exchange = Rc::new(RefCell::new(exchange));
+    let (_, edits, _) = Attempt::begin(&exchange, 1, Some("gemini"), &headers(&head), T0).unwrap();
+    assert_eq!(set(&edits, ":path"), Some("/v1beta/models/gemini-2.5-flash:generateContent?x=y"));
+}
