@@ -399,9 +399,9 @@ impl Exchange {
         let Some(consumer) = self.consumer.and_then(|index| plan.consumers.list.get(index)) else {
             return Ok(decision);
         };
-        let asked = self.model_asked.as_deref().unwrap_or_default();
+        let asked = self.model_asked.clone().unwrap_or_default();
         let (rest, out): (Vec<_>, Vec<_>) =
-            decision.targets.iter().cloned().partition(|target| consumer.allowed.takes(asked, &target.name));
+            decision.targets.iter().cloned().partition(|target| consumer.allowed.takes(&asked, &target.name));
         if out.is_empty() {
             return Ok(decision);
         }
@@ -413,7 +413,7 @@ impl Exchange {
                 decision.targets = rest;
                 Ok(decision)
             }
-            None => Err(self.not_allowed(&asked.to_owned())),
+            None => Err(self.not_allowed(&asked)),
         }
     }
 
