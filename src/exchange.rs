@@ -326,7 +326,7 @@ impl Exchange {
                 return self.error(&error.with_code("invalid_json"));
             }
         };
-        if let Some(error) = outgoing::refuse_other_case(&json) {
+        if let Some(error) = outgoing::refuse_ambiguous(&json) {
             return self.error(&error);
         }
         let read = match self.endpoint {

@@ -84,8 +84,9 @@ const OF_THE_REQUEST: &[&str] = &[
     "extrabody",
 ];
 
-/// Fails where a member differs from one that is read here in its letters' case only: some providers would go by it.
-pub(super) fn refuse_other_case(json: &Value) -> Option<ApiError> {
+/// Fails where a provider may read another thing than is read here: a member that differs from one that is read in its
+/// letters' case only, two limits of the answer's length.
+pub(super) fn refuse_ambiguous(json: &Value) -> Option<ApiError> {
     const READ: &[&str] = &[
         "model",
         "messages",
@@ -98,7 +99,15 @@ pub(super) fn refuse_other_case(json: &Value) -> Option<ApiError> {
         "best_of",
         "service_tier",
     ];
-    json.as_object()?.keys().find_map(|name| {
+    let members = json.as_object()?;
+    let limit = |name: &str| members.get(name).filter(|limit| !limit.is_null());
+    if let (Some(old), Some(new)) = (limit("max_tokens"), limit("max_completion_tokens"))
+        && old != new
+    {
+        let message = format!("max_tokens: found {old} beside max_completion_tokens {new}; send one of them");
+        return Some(ApiError::new(400, headers::value(&message)).with_param("max_tokens"));
+    }
+    members.keys().find_map(|name| {
         let meant = READ.iter().find(|read| read.eq_ignore_ascii_case(name) && **read != name.as_str())?;
         let message = format!("{name}: found a member that some providers take for `{meant}`, expected `{meant}`");
         Some(ApiError::new(400, message).with_param(name.as_str()))

@@ -64,7 +64,7 @@ impl Exchange {
                         ApiError::new(400, "models: found models to answer in place of `model`; name one model");
                     return self.error(&error.with_param("models"));
                 }
-                if let Some(error) = json.as_ref().and_then(outgoing::refuse_other_case) {
+                if let Some(error) = json.as_ref().and_then(outgoing::refuse_ambiguous) {
                     return self.error(&error);
                 }
                 let number = |path: &str| json.as_ref().and_then(|json| worst::number(json.pointer(path)?));

@@ -109,6 +109,23 @@ fn members_in_other_letters_are_refused() {
 }
 
 #[test]
+fn two_limits_of_an_answers_length_are_refused_where_they_differ() {
+    for (limits, param) in [
+        (json!({"max_tokens": 99999, "max_completion_tokens": 1}), Some("max_tokens")),
+        (json!({"max_tokens": 10, "max_completion_tokens": 10}), None),
+        (json!({"max_tokens": null, "max_completion_tokens": 10}), None),
+    ] {
+        match ask("", &[RICH], &chat(limits.clone())).1 {
+            Step::Forward(_) => assert_eq!(param, None, "{limits}"),
+            step => {
+                let (status, body) = reply_of(step);
+                assert_eq!((status, body["error"]["param"].as_str()), (400, param), "{limits}");
+            }
+        }
+    }
+}
+
+#[test]
 fn no_other_model_answers_in_its_place() {
     let more = "  openrouter: {api_key: \"${K}\"}\n";
     let plan = CONFIG.replacen("models:\n", &format!("{more}models:\n"), 1);
