@@ -4,6 +4,7 @@ use super::{Exchange, outgoing};
 use crate::config::Target;
 use crate::cost::{self, Most, Usd};
 use crate::formats::canonical::{ChatRequest, Message, Part};
+use crate::formats::{Format, anthropic_messages};
 use crate::usage::Tokens;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -33,7 +34,7 @@ pub(super) fn of(exchange: &Exchange, target: &Target, cap: Option<u64>) -> Wors
     let most = count.map_or_else(|| unread(exchange, target), |count| count.most.0);
     let request = exchange.request.as_ref();
     let (said, choices) = match request {
-        Some(request) => (request.max_tokens, choices(request)),
+        Some(request) => (request.max_tokens.or_else(|| written_limit(exchange, request, target)), choices(request)),
         None => (exchange.passing_limits.0, exchange.passing_limits.1),
     };
     let answers = exchange.endpoint.is_chat() || request.is_none() && exchange.embeddings.is_none();
@@ -64,6 +65,17 @@ pub(super) fn of(exchange: &Exchange, target: &Target, cap: Option<u64>) -> Wors
     let cost = price.and_then(|price| cost::most_at(price, &worst, exchange.began));
     let output = answers.then_some(output);
     Worst { prompt, tokens: prompt.saturating_add(limited), output, cost }
+}
+
+/// The limit that translation writes where the target's format demands one and the client said none.
+fn written_limit(exchange: &Exchange, request: &ChatRequest, target: &Target) -> Option<u64> {
+    /// The most that an effort becomes.
+    const LONGEST_THOUGHT: u64 = 8_192;
+    let provider = exchange.plan.provider(target.provider)?;
+    let written = provider.spec.format == Format::AnthropicMessages && exchange.format != Format::AnthropicMessages;
+    let usual = written.then(|| anthropic_messages::default_max_tokens(&target.model))?;
+    let thought = request.thinking_budget().unwrap_or(LONGEST_THOUGHT);
+    Some(if thought < usual { usual } else { usual.saturating_add(thought) })
 }
 
 /// Prompt tokens of a body that nobody read: no tokenizer makes more of a text than it has bytes, and no model takes more
