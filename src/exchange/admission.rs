@@ -323,7 +323,8 @@ impl Exchange {
             },
         };
         let mut error = ApiError::new(429, message).with_code(code);
-        if matches!(rule, Rule::Budget(_)) && self.format != Format::AnthropicMessages {
+        // Only OpenAI has a word for money beside a 429; others' words for money go with other statuses.
+        if matches!(rule, Rule::Budget(_)) && matches!(self.format, Format::OpenAiChat | Format::OpenAiResponses) {
             error.kind = ErrorKind::Billing;
         }
         let mut step = self.error(&error);

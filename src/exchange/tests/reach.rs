@@ -261,6 +261,24 @@ fn a_key_that_lets_nobody_in_is_not_counted_by() {
 }
 
 #[test]
+fn a_spent_budget_is_said_in_the_words_that_go_with_its_status() {
+    let budget = "budgets: [{name: day, per: all, period: day, usd: 0}]\n";
+    let messages = r#"{"model":"openai/gpt-4o","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+    let contents = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
+    let converse = r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}]}"#;
+    for (path, body, place, want) in [
+        ("/v1/chat/completions", messages, "/error/type", "insufficient_quota"),
+        ("/v1/responses", r#"{"model":"openai/gpt-4o","input":"hi"}"#, "/error/type", "insufficient_quota"),
+        ("/v1/messages", messages, "/error/type", "rate_limit_error"),
+        ("/v1beta/models/openai%2Fgpt-4o:generateContent", contents, "/error/status", "RESOURCE_EXHAUSTED"),
+        ("/model/openai%2Fgpt-4o/converse", converse, "/__type", "ThrottlingException"),
+    ] {
+        let (status, body) = reply_of(ask(budget, &[RICH, (":path", path)], body.as_bytes()).1);
+        assert_eq!((status, body.pointer(place)), (429, Some(&json!(want))), "{path} {body}");
+    }
+}
+
+#[test]
 fn a_query_does_not_take_the_usage_out_of_an_answer() {
     let path = "/v1beta/models/gemini-2.5-flash:generateContent?fields=candidates&alt=proto&x=y";
     let head = [RICH, (":path", path)];
