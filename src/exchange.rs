@@ -326,6 +326,9 @@ impl Exchange {
                 return self.error(&error.with_code("invalid_json"));
             }
         };
+        if let Some(error) = outgoing::refuse_ambiguous(&json) {
+            return self.error(&error);
+        }
         let read = match self.endpoint {
             Endpoint::CountTokens => anthropic_messages::read_count_request(&json),
             Endpoint::Embeddings => {
@@ -347,8 +350,10 @@ impl Exchange {
             request.stream = *stream;
         }
         request.include_usage |= self.format != Format::OpenAiChat;
-        outgoing::set_provider_parameters_apart(&mut request, &self.plan);
         self.model_asked = Some(request.model.clone());
+        if let Err(error) = outgoing::set_provider_parameters_apart(&mut request, &self.plan) {
+            return self.error(&error);
+        }
         self.request = Some(request);
         self.route()
     }
@@ -394,9 +399,9 @@ impl Exchange {
         let Some(consumer) = self.consumer.and_then(|index| plan.consumers.list.get(index)) else {
             return Ok(decision);
         };
-        let asked = self.model_asked.as_deref().unwrap_or_default();
+        let asked = self.model_asked.clone().unwrap_or_default();
         let (rest, out): (Vec<_>, Vec<_>) =
-            decision.targets.iter().cloned().partition(|target| consumer.allowed.takes(asked, &target.name));
+            decision.targets.iter().cloned().partition(|target| consumer.allowed.takes(&asked, &target.name));
         if out.is_empty() {
             return Ok(decision);
         }
@@ -408,15 +413,29 @@ impl Exchange {
                 decision.targets = rest;
                 Ok(decision)
             }
-            None => {
-                let message = format!(
-                    "{} may not use the model `{}`; GET /v1/models lists what it may",
-                    consumer.name,
-                    headers::value(asked)
-                );
-                let error = ApiError::new(403, message).with_code("model_not_allowed").with_param("model");
-                Err(self.error(&error))
-            }
+            None => Err(self.not_allowed(&asked)),
+        }
+    }
+
+    fn not_allowed(&mut self, asked: &str) -> Step {
+        let message = format!(
+            "{} may not use the model `{}`; GET /v1/models lists what it may",
+            self.caller.consumer.as_deref().unwrap_or_default(),
+            headers::value(asked)
+        );
+        self.error(&ApiError::new(403, message).with_code("model_not_allowed").with_param("model"))
+    }
+
+    /// Whether a name can be offered to who calls: it would be allowed.
+    pub(super) fn may_ask(&self, name: &str) -> bool {
+        let Some(consumer) = self.consumer.and_then(|index| self.plan.consumers.list.get(index)) else { return true };
+        let chain = match name {
+            crate::config::AUTO => self.plan.routing.default,
+            name => self.plan.alias(name),
+        };
+        match chain.and_then(|id| self.plan.chain(id)) {
+            Some(chain) => chain.targets.iter().any(|target| consumer.allowed.takes(name, &target.name)),
+            None => consumer.allowed.takes(name, name),
         }
     }
 
@@ -489,10 +508,20 @@ impl Exchange {
     fn route_error(&mut self, error: RouteError) -> Step {
         let error = match error {
             RouteError::UnknownModel { model, .. } => {
-                let near = route::near(&self.plan, &model, &|target| self.health(target));
+                let mut near = route::near(&self.plan, &model, &|target| self.health(target));
+                near.retain(|name| self.may_ask(name));
                 RouteError::UnknownModel { model, near }
             }
-            other => other,
+            RouteError::Ambiguous { model, mut candidates } => {
+                // The name alone may be allowed, whoever serves it.
+                if !self.may_ask(&model) {
+                    candidates.retain(|name| self.may_ask(name));
+                }
+                if candidates.is_empty() {
+                    return self.not_allowed(&model);
+                }
+                RouteError::Ambiguous { model, candidates }
+            }
         };
         let (error, names) = decide::route_error(error);
         let body = decide::with_suggestions(self.format, self.format.write_error(&error), &names);
@@ -530,6 +559,10 @@ impl Exchange {
         {
             decision.cluster.clone_from(&provider.cluster);
             decision.targets = vec![first];
+            let decision = match self.admit(decision) {
+                Ok(decision) => decision,
+                Err(step) => return step,
+            };
             let step = self.forward(&decision);
             self.decision = Some(decision);
             return step;
@@ -544,9 +577,16 @@ impl Exchange {
         let mut edits = HeaderEdits::default();
         edits.set(CLUSTER_HEADER, decision.cluster.clone());
         edits.set("x-envoy-max-retries", retries.to_string());
-        // No client's word for either.
-        for name in [WANTS_GOOGLE_HEADER, GOOGLE_TOKEN_HEADER].iter().filter(|name| self.headers.get(name).is_some()) {
-            edits.remove(name);
+        // No client's word for either, nor for how Envoy tries again, hedges or waits.
+        let set: Vec<String> = edits.set.iter().map(|(name, _)| name.clone()).collect();
+        let mut names: Vec<&str> = self.headers.iter().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        names.dedup();
+        let ours = |name: &&str| [WANTS_GOOGLE_HEADER, GOOGLE_TOKEN_HEADER].contains(name);
+        for name in names.into_iter().filter(|name| ours(name) || name.starts_with("x-envoy-")) {
+            if !set.iter().any(|set| set == name) {
+                edits.remove(name);
+            }
         }
         let auth = |target: &Arc<Target>| self.plan.provider(target.provider).map(|provider| provider.auth);
         if decision.targets.iter().any(|target| auth(target) == Some(Auth::GcpAuthn)) {

@@ -262,6 +262,21 @@ fn check_says_what_is_admitted() {
 }
 
 #[test]
+fn check_says_what_is_left_open() {
+    let (folder, ..) = folder();
+    let file = folder.path().join("conduit.yaml");
+    let rules = "enabled: false\nconsumers: {svc: {header: {name: X-User}}}\n";
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + rules).unwrap();
+    let ran = conduit(folder.path(), KEY, &["check", "conduit.yaml"]);
+    for part in [
+        "\n  meanwhile no consumer, budget or limit holds, and providers get the keys that clients send here\n",
+        "\n  header x-user: whoever can send it is the consumer that it names;",
+    ] {
+        assert!(ran.out.contains(part), "{part}: {}{}", ran.out, ran.err);
+    }
+}
+
+#[test]
 fn explain_says_who_would_call() {
     let (folder, ..) = folder();
     let here = folder.path();
@@ -274,6 +289,9 @@ fn explain_says_who_would_call() {
     let header = format!("authorization:Bearer {key}");
     let explain = |more: &[&str]| conduit(here, KEY, &[&["explain", "conduit.yaml", "request.json"], more].concat());
     assert!(explain(&["--header", &header]).out.contains("\nconsumer   alice\n"));
+    std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + "\n    models: [house/other]\n").unwrap();
+    let refused = explain(&["--header", &header]).out;
+    assert!(refused.contains("\nanswer     status 403: alice may not use the model `smart`"), "{refused}");
     let nobody = explain(&[]);
     assert!(
         nobody.out.contains("\nconsumer   none, so the answer would be 401: an API key is missing"),

@@ -9,6 +9,7 @@ use crate::cost::Usd;
 use crate::exchange::Headers;
 use crate::host::Time;
 use jiff::tz::TimeZone;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// Over what a budget or limit adds up: each value has an account of its own. Requests without a value share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum Scope {
     Consumer,
     /// The API key.
     Key,
-    /// The client's IP address.
+    /// The client's IP address; of IPv6 its network of 64 bits.
     Ip,
     /// The project.
     Project,
@@ -64,7 +65,7 @@ impl Scope {
             Self::All => String::new(),
             Self::Consumer => known(&caller.consumer),
             Self::Key => known(&caller.key),
-            Self::Ip => known(&caller.address),
+            Self::Ip => caller.address.as_deref().map(network).unwrap_or_default(),
             Self::Project => known(&caller.project),
             Self::Agent => known(&caller.agent),
             Self::Session => known(&caller.session),
@@ -72,6 +73,19 @@ impl Scope {
             Self::Model => target.name.clone(),
             Self::Header(name) => super::bounded(headers.get(name).unwrap_or_default()),
         }
+    }
+}
+
+/// Whose an address is: of IPv6 the first 64 bits, since whoever has one address there has them all
+/// (<https://www.rfc-editor.org/rfc/rfc4291#section-2.5.1>); IPv4 also where it is written as IPv6.
+fn network(address: &str) -> String {
+    match address.parse::<IpAddr>().map(|address| address.to_canonical()) {
+        Ok(IpAddr::V6(address)) => {
+            let prefix = address.to_bits() & !u128::from(u64::MAX);
+            format!("{}/64", Ipv6Addr::from_bits(prefix))
+        }
+        Ok(IpAddr::V4(address)) => address.to_string(),
+        Err(_) => address.to_owned(),
     }
 }
 
@@ -244,6 +258,20 @@ mod tests {
             }
         }
         assert_eq!(budget("day", Scope::Project).account("web"), "b \"day\" project=web");
+    }
+
+    #[test]
+    fn an_address_is_counted_by_its_network() {
+        for (address, want) in [
+            ("192.0.2.7", "192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+            ("::1", "::/64"),
+            ("/run/a.sock", "/run/a.sock"),
+        ] {
+            assert_eq!(network(address), want);
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! `conduit check`: every mistake, or what the file configures.
 
 use super::{Failure, args, load, print, read};
+use crate::admit::Identity;
 use crate::admit::rules::{Budget, Limit, OnExceed, Period, Scope};
 use crate::config::{ChainId, Plan};
 use crate::providers::Auth;
+use std::collections::BTreeSet;
 
 pub(super) fn run(args: &args::Check) -> Result<(), Failure> {
     let text = read(&args.file)?;
@@ -63,6 +65,11 @@ pub(super) fn summary(file: &str, plan: &Plan) -> String {
     )];
     if !plan.enabled {
         lines.push("  enabled: false, so requests pass through untouched".to_owned());
+        if !admission.is_empty() {
+            let warning =
+                "  meanwhile no consumer, budget or limit holds, and providers get the keys that clients send here";
+            lines.push(warning.to_owned());
+        }
     }
     for provider in &plan.providers {
         let scheme = if provider.url.tls { "https" } else { "http" };
@@ -93,6 +100,22 @@ pub(super) fn summary(file: &str, plan: &Plan) -> String {
     }
     for rule in &plan.routing.rules {
         lines.push(format!("  rule {} (priority {}): {}", rule.name, rule.priority, targets(rule.chain)));
+    }
+    let shown: BTreeSet<&str> = plan
+        .consumers
+        .list
+        .iter()
+        .flat_map(|consumer| &consumer.identities)
+        .filter_map(|identity| match identity {
+            Identity::Header(name, _) => Some(name.as_str()),
+            Identity::Key(_) | Identity::Principal(_) => None,
+        })
+        .collect();
+    for header in shown {
+        lines.push(format!(
+            "  header {header}: whoever can send it is the consumer that it names; only a filter or proxy before this \
+             listener keeps clients from it"
+        ));
     }
     lines.extend(plan.budgets.iter().map(|each| budget(each, targets)));
     lines.extend(plan.limits.iter().map(limit));

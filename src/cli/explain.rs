@@ -90,6 +90,9 @@ fn explain(plan: &Arc<Plan>, body: &[u8], args: &args::Explain) -> Result<String
     for (place, target) in (1_u64..).zip(&decision.targets) {
         line(format!("target {place}   {}{}", target.name, about(target, &request)));
     }
+    if let Step::Reply(_) = &step {
+        line(format!("answer     {}", refusal(&step)));
+    }
     if let Some(wanted) = &args.show_request {
         let targets = if wanted.is_empty() { decision.targets } else { targets_named(plan, wanted)? };
         for target in targets {

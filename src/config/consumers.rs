@@ -224,8 +224,9 @@ fn models(cursor: &Cursor<'_>, chains: &Chains<'_, '_>) -> Vec<String> {
     let mut names = Vec::new();
     for item in cursor.list(MODELS).unwrap_or_default() {
         if let Some(name) = item.text("an alias, `provider/model`, or a pattern such as \"openai/*\"") {
-            if !name.contains('*') {
-                chains.check_name(&item, name);
+            match name.contains('*') {
+                true => chains.check_pattern(&item, name),
+                false => chains.check_name(&item, name),
             }
             names.push(name.to_owned());
         }

@@ -194,6 +194,11 @@ impl Plan {
             || self.limits.iter().any(|limit| limit.per == Scope::Ip)
     }
 
+    /// Whether a client's word in that header counts: not where it is one of a dimension that is not trusted.
+    pub fn hears(&self, header: &str) -> bool {
+        !super::top::DIMENSIONS.contains(&header) || self.trusted_headers.contains(&header)
+    }
+
     /// The provider at `id`.
     pub fn provider(&self, id: ProviderId) -> Option<&Provider> {
         self.providers.get(id.0)

@@ -274,6 +274,18 @@ impl<'a, 'p> Chains<'a, 'p> {
         }
     }
 
+    /// Reports a pattern that begins with a provider which is not there: what it should allow is refused to its consumer.
+    pub fn check_pattern(&self, at: &Cursor<'_>, pattern: &str) {
+        let start = pattern.split('*').next().unwrap_or_default();
+        let Some((provider, _)) = start.split_once('/') else { return };
+        let known = self.names.iter().any(|known| known == provider)
+            || self.order.iter().any(|alias| alias.starts_with(start))
+            || self.targets.values().any(|target| target.model.starts_with(start));
+        if !known {
+            unknown_provider(at, pattern, provider, self.names, "as the provider, or the beginning of an alias");
+        }
+    }
+
     fn unknown(&self, at: &Cursor<'_>, name: &str, provider: Option<&str>) {
         let near_alias = near(name, self.order.iter().copied());
         match provider {

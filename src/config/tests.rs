@@ -482,6 +482,17 @@ fn consumers_that_are_named_without_anyone_are_no_open_door() {
 }
 
 #[test]
+fn a_pattern_that_begins_with_no_provider_is_a_mistake() {
+    let consumer = |pattern: &str| with(&format!("consumers: {{a: {{principal: a, models: [\"{pattern}\"]}}}}\n"));
+    for fine in ["*", "openai/*", "openai/gpt-*", "gpt-4o*", "open*/gpt"] {
+        assert_eq!(plan(&consumer(fine)).consumers.list.len(), 1, "{fine}");
+    }
+    let told = told(&consumer("opnai/*"));
+    assert!(told.len() == 1 && told[0].contains("whose provider is not configured"), "{told:?}");
+    assert!(told[0].contains("openai/*"), "{told:?}");
+}
+
+#[test]
 fn amounts_are_compared_where_they_add_up_over_the_same() {
     let budgets = |list: &[(&str, &str, &str)]| {
         let budget = |(n, (per, period, usd)): (usize, &(&str, &str, &str))| {

@@ -151,7 +151,16 @@ impl Exchange {
     fn reserve(&self, decision: &Decision, cap: Option<u64>, forced: &BTreeSet<usize>) -> Result<Admission, Refusal> {
         let worsts: Vec<Worst> = decision.targets.iter().map(|target| worst::of(self, target, cap)).collect();
         let (mut claims, mut entries) = (Vec::new(), Vec::new());
+        let counts = self.endpoint == Endpoint::CountTokens;
         for (rule, scope) in self.rules() {
+            let free = match rule {
+                Rule::Budget(_) => !self.is_billed(),
+                Rule::Tokens(_) => counts,
+                Rule::Requests(_) | Rule::Concurrent(_) => false,
+            };
+            if free {
+                continue;
+            }
             let mut values: Vec<(String, u128)> = Vec::new();
             for (target, worst) in decision.targets.iter().zip(&worsts) {
                 let value = self.value_of(scope, target);
@@ -188,7 +197,7 @@ impl Exchange {
             }
             Rule::Budget(index) => match (worst.cost, self.plan.budgets.get(index)) {
                 (Some(cost), _) => Ok(cost.0),
-                (None, Some(budget)) if !budget.unpriced && self.is_billed() => {
+                (None, Some(budget)) if !budget.unpriced => {
                     Err(Refusal::Unpriced { budget: index, target: Arc::clone(target) })
                 }
                 (None, _) => Ok(0),
@@ -196,18 +205,26 @@ impl Exchange {
         }
     }
 
-    /// Whether providers bill what is asked: not where tokens are only counted, or no model is named.
+    /// Whether providers bill what is asked: not where tokens are only counted, or something is looked up. Whoever sends
+    /// something and names no model may well ask a provider's usual one.
     fn is_billed(&self) -> bool {
         match self.endpoint {
             Endpoint::CountTokens => false,
-            Endpoint::Other { .. } => self.model_asked.is_some(),
+            Endpoint::Other { .. } => {
+                let asks = self.headers.get(":method").is_some_and(|method| method == "POST");
+                self.model_asked.is_some() || asks && !self.endpoint.is_free()
+            }
             _ => true,
         }
     }
 
     fn value_of(&self, scope: &Scope, target: &Target) -> String {
         let provider = self.plan.provider(target.provider).map_or("", |provider| provider.name.as_str());
-        scope.value(&self.caller, &self.headers, target, provider)
+        match scope {
+            // Not a client's word where it is not trusted.
+            Scope::Header(name) if !self.plan.hears(name) => String::new(),
+            _ => scope.value(&self.caller, &self.headers, target, provider),
+        }
     }
 
     /// The decision without the targets that do not fit; `None`: nobody would be left, or it is not up to targets.
@@ -278,10 +295,15 @@ impl Exchange {
         let (message, code, wait, rule) = match refusal {
             Refusal::Unpriced { budget, target } => {
                 let Some(budget) = plan.budgets.get(*budget) else { return self.lost() };
+                let what = match target.model.as_str() {
+                    "" => "what names no model",
+                    _ if self.endpoint.is_work_for_later() => "what this path starts",
+                    _ => target.name.as_str(),
+                };
                 let message = format!(
-                    "{} has no price, so that budget {} cannot hold for it: set one under `models:`, or \
+                    "{what} has no price, so that budget {} cannot hold for it: set one under `models:`, or \
                      `unpriced: allow` for the budget",
-                    target.name, budget.name
+                    budget.name
                 );
                 self.exceeded = Some(budget.name.clone());
                 return self.error(&ApiError::new(403, message).with_code("model_unpriced").with_param("model"));
@@ -301,7 +323,8 @@ impl Exchange {
             },
         };
         let mut error = ApiError::new(429, message).with_code(code);
-        if matches!(rule, Rule::Budget(_)) && self.format != Format::AnthropicMessages {
+        // Only OpenAI has a word for money beside a 429; others' words for money go with other statuses.
+        if matches!(rule, Rule::Budget(_)) && matches!(self.format, Format::OpenAiChat | Format::OpenAiResponses) {
             error.kind = ErrorKind::Billing;
         }
         let mut step = self.error(&error);

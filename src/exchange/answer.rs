@@ -130,7 +130,8 @@ impl Exchange {
             true => Some("unreachable".to_owned()),
             false => self.health(target),
         };
-        let names = route::alternatives(&self.plan, failed, &health);
+        let mut names = route::alternatives(&self.plan, failed, &health);
+        names.retain(|name| self.may_ask(name));
         let hint = if names.is_empty() { String::new() } else { format!("; {}", decide::ready(&names)) };
         let message = format!("{} {what}; try again later{hint}", targets.join(", "));
         (ApiError::new(status, message).with_code(code), names)
@@ -204,7 +205,7 @@ impl Exchange {
     pub fn counted_headers(&self) -> BTreeMap<String, String> {
         let scopes = self.plan.budgets.iter().map(|budget| &budget.per);
         let names = scopes.filter_map(|scope| match scope {
-            Scope::Header(name) => Some(name),
+            Scope::Header(name) if self.plan.hears(name) => Some(name),
             _ => None,
         });
         let value = |name: &String| Some((name.clone(), crate::admit::bounded(self.headers.get(name)?)));

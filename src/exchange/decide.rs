@@ -30,7 +30,7 @@ pub fn decide(
         None => (tokens::tokenizer_for("openai", &request.model), request.model.as_str()),
     };
     let count = tokens::count_request(tokenizer, model, request);
-    let header = |name: &str| headers.get(name).map(str::to_owned);
+    let header = |name: &str| headers.get(name).filter(|_| plan.hears(name)).map(str::to_owned);
     // Other endpoints' bodies pass unread.
     let content_read =
         matches!(endpoint, "chat" | "messages" | "responses" | "generate_content" | "converse" | "count_tokens");

@@ -20,7 +20,10 @@ impl Exchange {
             Ok(request) => request,
             Err(error) => return self.error(&error.into()),
         };
-        request.for_provider = outgoing::take_provider_parameters(&mut request.extra, &self.plan);
+        request.for_provider = match outgoing::take_provider_parameters(&mut request.extra, &self.plan) {
+            Ok(apart) => apart,
+            Err(error) => return self.error(&error),
+        };
         let decided = decide_embeddings(&self.plan, &request, &self.caller, &self.headers);
         self.embeddings = Some(request);
         match decided {
@@ -61,7 +64,7 @@ fn decide_embeddings(
     headers: &Headers,
 ) -> Result<(Decision, Count), RouteError> {
     let named = ChatRequest { model: request.model.clone(), ..ChatRequest::default() };
-    let header = |name: &str| headers.get(name).map(str::to_owned);
+    let header = |name: &str| headers.get(name).filter(|_| plan.hears(name)).map(str::to_owned);
     let mut facts =
         Facts { request: &named, tokens: 0, content_read: false, endpoint: "embeddings", header: &header, caller };
     let tokenizer = match decide::asked_target(plan, &request.model) {

@@ -85,6 +85,8 @@ impl Endpoint {
                     Some(id) if method == "GET" => Self::Models(Some(percent_decoded(id))),
                     // An escaped slash hides `..` from Envoy, but maybe not from the provider.
                     _ if percent_decoded(below).split(['/', '\\']).any(|part| part == "..") => Self::unknown(path),
+                    // What a provider would take for another endpoint must not pass as this one, unread.
+                    _ if is_disguised(below) => Self::unknown(path),
                     _ => Self::Other { path: format!("/{below}") },
                 },
                 _ => Self::unknown(path),
@@ -110,6 +112,19 @@ impl Endpoint {
             "converse-stream" => Some(Self::Converse { model, stream: true }),
             _ => None,
         }
+    }
+
+    /// Whether a request that passes starts what no answer to it reports the cost of: jobs, videos, sessions that a
+    /// client then holds with the provider itself.
+    pub(super) fn is_work_for_later(&self) -> bool {
+        const FIRST: &[&str] = &["batches", "fine_tuning", "evals", "threads", "videos", "realtime", "containers"];
+        matches!(self, Self::Other { path } if path.split('/').nth(1).is_some_and(|first| FIRST.contains(&first)))
+    }
+
+    /// Whether a request that passes costs nothing, whatever it holds.
+    pub(super) fn is_free(&self) -> bool {
+        matches!(self.name(), "files" | "moderations")
+            || matches!(self, Self::Other { path } if path.starts_with("/uploads"))
     }
 
     /// Whether a chat is asked for, in whatever format.
@@ -170,6 +185,16 @@ impl Endpoint {
     }
 }
 
+/// Whether a path below `/v1/` that is none of those with an endpoint of their own is one of them in other letters:
+/// servers undo escapes, some merge slashes, pass over parameters of segments (`;`), or do not mind the case.
+fn is_disguised(below: &str) -> bool {
+    const OWN: &[&str] = &["chat/completions", "messages", "messages/count_tokens", "responses", "embeddings"];
+    let plain = percent_decoded(below).replace('\\', "/").to_ascii_lowercase();
+    let parts = plain.split('/').filter_map(|part| part.split(';').next());
+    let parts: Vec<&str> = parts.map(str::trim).filter(|part| !matches!(*part, "" | ".")).collect();
+    OWN.contains(&parts.join("/").as_str())
+}
+
 /// `%2F` and the like made plain; what is no valid escape stays as it is.
 pub(crate) fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
@@ -227,6 +252,13 @@ mod tests {
             ("GET", "/v1/..%2fadmin", Endpoint::Unknown("/v1/..%2fadmin".into())),
             ("GET", "/v1/files/%2E%2e%5Cx", Endpoint::Unknown("/v1/files/%2E%2e%5Cx".into())),
             ("GET", "/v1/files/a..b", Endpoint::Other { path: "/files/a..b".into() }),
+            ("POST", "/v1/chat%2Fcompletions", Endpoint::Unknown("/v1/chat%2Fcompletions".into())),
+            ("POST", "/v1/chat/%63ompletions", Endpoint::Unknown("/v1/chat/%63ompletions".into())),
+            ("POST", "/v1//chat/completions", Endpoint::Unknown("/v1//chat/completions".into())),
+            ("POST", "/v1/chat/completions//", Endpoint::Unknown("/v1/chat/completions/".into())),
+            ("POST", "/v1/./Responses;x=y", Endpoint::Unknown("/v1/./Responses;x=y".into())),
+            ("POST", "/v1/messages%5Ccount_tokens", Endpoint::Unknown("/v1/messages%5Ccount_tokens".into())),
+            ("POST", "/v1/responses/r/cancel", Endpoint::Other { path: "/responses/r/cancel".into() }),
         ] {
             let found = Endpoint::of(method, path);
             let routed = !matches!(

@@ -58,6 +58,13 @@ const PRIVATE: &[&str] = &[
     "openai-project",
     // Answers must be readable here.
     "accept-encoding",
+    // Some servers go by these instead of the method, the path and the account that the gateway chose.
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-url",
+    "x-rewrite-url",
+    "x-goog-user-project",
     "expect",
 ];
 
@@ -103,6 +110,17 @@ pub fn without_credentials(query: &str) -> String {
     kept.collect::<Vec<_>>().join("&")
 }
 
+/// A query string without what shapes the answer: Google's APIs leave out of one what `fields` does not name, usage
+/// included, and write it in no JSON where `alt` says so; `$` begins their other ways to say the same
+/// (<https://cloud.google.com/apis/docs/system-parameters>, 2026-11-21). Bills are made of answers.
+pub fn without_shapes(query: &str) -> String {
+    let kept = query.split('&').filter(|pair| {
+        let name = percent_decoded(pair.split('=').next().unwrap_or("")).to_ascii_lowercase();
+        !matches!(name.trim(), "fields" | "alt") && !name.trim_start().starts_with('$')
+    });
+    kept.collect::<Vec<_>>().join("&")
+}
+
 /// Text that may stand in a header's value: printable ASCII, 256 bytes at most.
 pub fn value(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(256).collect()
@@ -134,6 +152,8 @@ mod tests {
             "x-forwarded-for",
             "openai-organization",
             "accept-encoding",
+            "x-http-method-override",
+            "x-goog-user-project",
             ":authority",
         ] {
             assert!(!may_leave(name), "{name}");
@@ -156,6 +176,15 @@ mod tests {
         assert_eq!(without_credentials("beta=true&key=abc&x=1&api_key=2&access_token=3"), "beta=true&x=1");
         assert_eq!(without_credentials("k%65y=abc&api%5Fkey=2&a%62c=1"), "a%62c=1");
         assert_eq!(without_credentials(""), "");
+    }
+
+    #[test]
+    fn a_query_does_not_say_what_an_answer_holds() {
+        assert_eq!(
+            without_shapes("beta=true&fields=candidates&%66ields=a&alt=proto&$alt=proto&%24fields=a&x="),
+            "beta=true&x="
+        );
+        assert_eq!(without_shapes("limit=2&after=a"), "limit=2&after=a");
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub fn models(
     now: Time,
     health: Health<'_>,
 ) -> Reply {
-    let list = List { plan, format, now, health };
+    let list = List { plan, allowed, format, now, health };
     let mut all = names(plan);
     if let Some(allowed) = allowed {
         all.retain(|listed| listed.may_be_asked(allowed));
@@ -92,6 +92,7 @@ fn names(plan: &Plan) -> Vec<Listed<'_>> {
 
 struct List<'a> {
     plan: &'a Plan,
+    allowed: Option<&'a Allowed>,
     format: Format,
     now: Time,
     health: Health<'a>,
@@ -112,7 +113,7 @@ impl List<'_> {
             _ => json!({"id": name, "object": "model", "created": 0, "owned_by": owner}),
         };
         let more = match listed.what {
-            What::Chain(chain) => self.chain(chain),
+            What::Chain(chain) => self.chain(name, chain),
             What::Target(target) => self.target(target),
         };
         if let (Some(entry), Value::Object(more)) = (entry.as_object_mut(), more) {
@@ -122,21 +123,24 @@ impl List<'_> {
     }
 
     /// A chain can be used while one of its targets can.
-    fn chain(&self, chain: &Chain) -> Value {
-        let reasons: Vec<Option<String>> = chain.targets.iter().map(|target| (self.health)(target)).collect();
+    fn chain(&self, name: &str, chain: &Chain) -> Value {
+        // A request by this name goes to no others.
+        let takes = |target: &&Arc<Target>| self.allowed.is_none_or(|allowed| allowed.takes(name, &target.name));
+        let targets: Vec<&Arc<Target>> = chain.targets.iter().filter(takes).collect();
+        let reasons: Vec<Option<String>> = targets.iter().map(|target| (self.health)(target)).collect();
         let ready = reasons.iter().any(Option::is_none);
-        let reason = reasons.iter().zip(&chain.targets).filter_map(|(reason, target)| {
+        let reason = reasons.iter().zip(&targets).filter_map(|(reason, target)| {
             let reason = reason.as_ref()?;
             Some(format!("{}: {reason}", target.name))
         });
         let reason = reason.collect::<Vec<_>>().join("; ");
         // What fits into every target fits wherever the request goes.
-        let contexts: Option<Vec<u64>> = chain.targets.iter().map(|target| target.context).collect();
+        let contexts: Option<Vec<u64>> = targets.iter().map(|target| target.context).collect();
         json!({
             "status": word(ready),
             "status_reason": Some(reason).filter(|reason| !reason.is_empty()),
             "context_length": contexts.and_then(|all| all.into_iter().min()),
-            "targets": chain.targets.iter().map(|target| &target.name).collect::<Vec<_>>(),
+            "targets": targets.iter().map(|target| &target.name).collect::<Vec<_>>(),
         })
     }
 

@@ -44,22 +44,104 @@ pub(super) fn call(exchange: &Exchange, target: &Target, provider: &Provider) ->
 }
 
 /// Sets apart what is meant for one provider: objects under a provider's kind or configured name.
-pub(super) fn set_provider_parameters_apart(request: &mut ChatRequest, plan: &Plan) {
-    request.for_provider.extend(take_provider_parameters(&mut request.extra, plan));
+///
+/// # Errors
+/// One of them says what only the request itself may say.
+pub(super) fn set_provider_parameters_apart(request: &mut ChatRequest, plan: &Plan) -> Result<(), ApiError> {
+    request.for_provider.extend(take_provider_parameters(&mut request.extra, plan)?);
+    Ok(())
+}
+
+/// What is never for one provider only: who answers, what is asked, and how much may come of it. What a consumer may ask
+/// for was decided, room was reserved and the prompt was counted by what the request itself says of these.
+const OF_THE_REQUEST: &[&str] = &[
+    "model",
+    "models",
+    "modelid",
+    "fallbacks",
+    "route",
+    "preset",
+    "messages",
+    "input",
+    "inputs",
+    "contents",
+    "system",
+    "systeminstruction",
+    "instructions",
+    "stream",
+    "maxtokens",
+    "maxcompletiontokens",
+    "maxoutputtokens",
+    "maxnewtokens",
+    "maxtokenstosample",
+    "numpredict",
+    "n",
+    "bestof",
+    "candidatecount",
+    "generationconfig",
+    "inferenceconfig",
+    "options",
+    "extrabody",
+];
+
+/// Fails where a provider may read another thing than is read here: a member that differs from one that is read in its
+/// letters' case only, two limits of the answer's length.
+pub(super) fn refuse_ambiguous(json: &Value) -> Option<ApiError> {
+    const READ: &[&str] = &[
+        "model",
+        "messages",
+        "input",
+        "stream",
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "n",
+        "best_of",
+        "service_tier",
+    ];
+    let members = json.as_object()?;
+    let limit = |name: &str| members.get(name).filter(|limit| !limit.is_null());
+    if let (Some(old), Some(new)) = (limit("max_tokens"), limit("max_completion_tokens"))
+        && old != new
+    {
+        let message = format!("max_tokens: found {old} beside max_completion_tokens {new}; send one of them");
+        return Some(ApiError::new(400, headers::value(&message)).with_param("max_tokens"));
+    }
+    members.keys().find_map(|name| {
+        let meant = READ.iter().find(|read| read.eq_ignore_ascii_case(name) && **read != name.as_str())?;
+        let message = format!("{name}: found a member that some providers take for `{meant}`, expected `{meant}`");
+        Some(ApiError::new(400, message).with_param(name.as_str()))
+    })
 }
 
 /// Takes them out of a request's extra members.
-pub(super) fn take_provider_parameters(extra: &mut Map<String, Value>, plan: &Plan) -> Map<String, Value> {
+///
+/// # Errors
+/// One of them says what only the request itself may say.
+pub(super) fn take_provider_parameters(
+    extra: &mut Map<String, Value>,
+    plan: &Plan,
+) -> Result<Map<String, Value>, ApiError> {
     let mut apart = Map::new();
     let named =
         |name: &str, value: &Value| value.is_object() && (spec(name).is_some() || plan.provider_named(name).is_some());
     let names = extra.iter().filter(|(name, value)| named(name, value));
     for name in names.map(|(name, _)| name.clone()).collect::<Vec<_>>() {
-        if let Some(value) = extra.shift_remove(&name) {
-            apart.insert(name, value);
+        let Some(value) = extra.shift_remove(&name) else { continue };
+        for said in value.as_object().into_iter().flat_map(Map::keys) {
+            // Some providers take `maxOutputTokens` as `max_output_tokens`, some names in any case.
+            let plain = said.replace(['_', '-'], "").to_ascii_lowercase();
+            if OF_THE_REQUEST.contains(&plain.as_str()) {
+                let message = format!(
+                    "{name}.{}: this cannot be said for one provider only; say it in the request itself",
+                    headers::value(said)
+                );
+                return Err(ApiError::new(400, message).with_param(format!("{name}.{}", headers::value(said))));
+            }
         }
+        apart.insert(name, value);
     }
-    apart
+    Ok(apart)
 }
 
 /// The parameters that the client has for this provider only.
@@ -109,8 +191,9 @@ pub(super) fn request_head(
     // What the provider's own path says already is not said twice. A cloud's path around another vendor's format knows
     // nothing of that vendor's parameters, and Google refuses those that it does not know.
     let enveloped = matches!(call.body, Body::Chat(_, Envelope::Invoke | Envelope::RawPredict));
-    if same && !enveloped && !exchange.query.is_empty() && !call.path.contains('?') {
-        path.extend(["?", &exchange.query]);
+    let query = headers::without_shapes(&exchange.query);
+    if same && !enveloped && !query.is_empty() && !call.path.contains('?') {
+        path.extend(["?", &query]);
     }
     edits.set(":path", path);
     edits.set(":authority", provider.url.authority());
@@ -215,7 +298,8 @@ fn edited(
     let mut edits = Vec::new();
     let mut dropped = Vec::new();
     let in_path = envelope != Envelope::None || matches!(format, Format::Gemini | Format::BedrockConverse);
-    if !in_path && exchange.model_asked.as_deref() != Some(target.model.as_str()) {
+    // Also where it is the same: of a name that is there twice, the provider may go by the other one.
+    if !in_path {
         edits.push(Edit::Set("model", Value::from(target.model.as_str()).to_string()));
     }
     if let Some(request) = &exchange.request {
@@ -283,6 +367,7 @@ fn refuse_rejected(request: &ChatRequest, provider: &Provider) -> Result<(), Api
         ("top_logprobs", Some(n)) => n.as_u64() != Some(0),
         ("logit_bias", Some(bias)) => bias.as_object().is_none_or(|bias| !bias.is_empty()),
         ("modalities", Some(all)) => all.as_array().is_none_or(|all| all.iter().any(|one| one != "text")),
+        ("models", Some(all)) => all.as_array().is_none_or(|all| !all.is_empty()),
         ("logprobs" | "audio" | "web_search_options", Some(_)) => true,
         _ => false,
     };

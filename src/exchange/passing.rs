@@ -1,7 +1,7 @@
 //! What passes unread: `/v1/images/…`, `/v1/audio/…`, `/v1/completions`, `/v1/rerank`, `/v1/moderations` and all else
 //! under `/v1/`. Only the model is looked at, in JSON or in a form, and the usage that an answer reports.
 
-use super::{Endpoint, Exchange, Headers, Step, form};
+use super::{Endpoint, Exchange, Headers, Step, form, outgoing, worst};
 use crate::config::{Provider, ProviderId, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::openai_chat;
@@ -40,6 +40,13 @@ impl Exchange {
         self.passed = body.len();
         let model = match shape(&self.headers) {
             Shape::Form(boundary) => {
+                if form::field(body, boundary, "model")
+                    .and_then(|at| form::field(body.get(at.end..)?, boundary, "model"))
+                    .is_some()
+                {
+                    let error = ApiError::new(400, "model: found two fields of that name, expected one");
+                    return self.error(&error.with_param("model"));
+                }
                 let text = |name: &str| {
                     let value = body.get(form::field(body, boundary, name)?)?;
                     std::str::from_utf8(value).ok().map(str::to_owned)
@@ -51,8 +58,19 @@ impl Exchange {
                 let json: Option<Value> = serde_json::from_slice(body).ok();
                 let said = |path: &str| json.as_ref().and_then(|json| json.pointer(path)?.as_bool()).unwrap_or(false);
                 self.streams = said("/stream");
-                let number = |path: &str| json.as_ref().and_then(|json| json.pointer(path)?.as_u64());
-                let most = number("/max_tokens").or_else(|| number("/max_output_tokens"));
+                let others = json.as_ref().and_then(|json| json.get("models")?.as_array());
+                if others.is_some_and(|others| !others.is_empty()) {
+                    let error =
+                        ApiError::new(400, "models: found models to answer in place of `model`; name one model");
+                    return self.error(&error.with_param("models"));
+                }
+                if let Some(error) = json.as_ref().and_then(outgoing::refuse_ambiguous) {
+                    return self.error(&error);
+                }
+                let number = |path: &str| json.as_ref().and_then(|json| worst::number(json.pointer(path)?));
+                // Which of several names the provider goes by is its own affair.
+                let limits = ["/max_tokens", "/max_output_tokens", "/max_completion_tokens"];
+                let most = limits.iter().filter_map(|path| number(path)).max();
                 self.passing_limits = (most, number("/n").unwrap_or(1).max(number("/best_of").unwrap_or(1)).max(1));
                 self.hides_usage = self.asks_for_usage() && !said("/stream_options/include_usage");
                 json.as_ref().and_then(|json| json.get("model")?.as_str()).map(str::to_owned)

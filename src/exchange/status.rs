@@ -148,12 +148,32 @@ impl Exchange {
             let admin = self.consumer.and_then(|place| consumers.get(place)).is_some_and(|consumer| consumer.admin);
             return if admin { Ok(()) } else { Err("only a consumer with `admin: true` may see the status page") };
         }
+        // Behind a proxy on this host everyone would be on it; a page that has its own name resolved to this host
+        // (DNS rebinding) would ask by that name.
+        let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
+        if forwarded.iter().any(|name| self.headers.get(name).is_some()) || !asked_by_local_name(&self.headers) {
+            return Err(
+                "without `consumers:` in conduit.yaml the status page is shown to clients on the gateway's own \
+                        host only, by its address or as `localhost`, and not through a proxy",
+            );
+        }
         let address = self.world.peer.address.as_deref().and_then(|address| address.parse::<IpAddr>().ok());
         if address.is_some_and(|address| address.to_canonical().is_loopback()) {
             return Ok(());
         }
         Err("without `consumers:` in conduit.yaml only clients on the gateway's own host may see the status page")
     }
+}
+
+/// Whether the gateway was asked for by an address or as `localhost`; nobody can have another host take those for theirs.
+fn asked_by_local_name(headers: &Headers) -> bool {
+    let Some(authority) = headers.get(":authority") else { return true };
+    let host = match authority.rsplit_once(':') {
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
+        _ => authority,
+    };
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
 }
 
 /// Whether a client would rather have HTML than JSON (<https://www.rfc-editor.org/rfc/rfc9110#section-12.5.1>). Who takes

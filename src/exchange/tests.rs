@@ -12,6 +12,7 @@ mod embeddings;
 mod listing;
 mod passing;
 mod providers;
+mod reach;
 
 use super::*;
 use crate::config::load;

@@ -1,12 +1,13 @@
 //! What a request may use at most at a target.
 
-use super::Exchange;
+use super::{Exchange, outgoing};
 use crate::config::Target;
 use crate::cost::{self, Most, Usd};
 use crate::formats::canonical::{ChatRequest, Message, Part};
 use crate::formats::{Format, anthropic_messages};
 use crate::usage::Tokens;
-use serde_json::Value;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// Output tokens that are reckoned with in token limits where the request sets no limit of its own.
 const USUAL_OUTPUT: u64 = 1_024;
@@ -49,13 +50,19 @@ pub(super) fn of(exchange: &Exchange, target: &Target, cap: Option<u64>) -> Wors
     let most = if request.is_some_and(grows) { most.max(target.context.unwrap_or(UNKNOWN_OUTPUT)) } else { most };
     let mut worst = Most { input: Tokens(most), output: Tokens(output), ..Most::default() };
     match request {
-        Some(request) => look(request, target, &mut worst),
+        Some(request) => {
+            let provider = exchange.plan.provider(target.provider);
+            let own = provider.map(|provider| outgoing::own_parameters(&request.for_provider, provider));
+            let own = own.into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();
+            look(request, &own, target, &mut worst);
+        }
         None if exchange.embeddings.is_none() => {
             worst = Most { audio_input: true, image_input: true, audio_output: true, cache_write: true, ..worst };
         }
         None => {}
     }
-    let cost = target.price.as_ref().and_then(|price| cost::most_at(price, &worst, exchange.began));
+    let price = target.price.as_ref().filter(|_| !exchange.endpoint.is_work_for_later());
+    let cost = price.and_then(|price| cost::most_at(price, &worst, exchange.began));
     let output = answers.then_some(output);
     Worst { prompt, tokens: prompt.saturating_add(limited), output, cost }
 }
@@ -78,33 +85,51 @@ fn unread(exchange: &Exchange, target: &Target) -> u64 {
 }
 
 fn choices(request: &ChatRequest) -> u64 {
-    let n = ["n", "candidateCount"].iter().find_map(|name| request.extra.get(*name)?.as_u64());
-    n.unwrap_or(1).max(1)
+    let n = ["n", "candidateCount"].iter().filter_map(|name| number(request.extra.get(*name)?));
+    n.max().unwrap_or(1).max(1)
+}
+
+/// A whole number as lenient providers read it: `2`, `2.0` and `"2"` are the same to them.
+pub(super) fn number(value: &Value) -> Option<u64> {
+    let lenient = || match value {
+        Value::String(text) => text.trim().parse().ok(),
+        // Rounded up; what is no number of a u64 saturates.
+        Value::Number(number) => number.as_f64().map(|number| number.ceil() as u64),
+        _ => None,
+    };
+    value.as_u64().or_else(lenient)
 }
 
 /// Whether the provider adds to the prompt what nobody here sees: what its own tools find, what it stored. No model takes
 /// more of that than fits.
 pub(super) fn grows(request: &ChatRequest) -> bool {
-    const STORED: &[&str] = &["previous_response_id", "conversation", "prompt", "web_search_options"];
-    let stored = |name: &&str| request.extra.get(*name).is_some_and(|value| !value.is_null());
-    STORED.iter().any(stored) || request.tools.iter().any(|tool| tool.builtin.is_some())
+    const STORED: &[&str] =
+        &["previous_response_id", "conversation", "prompt", "web_search_options", "cachedContent", "cached_content"];
+    let holds = |members: &Map<String, Value>, name: &str| members.get(name).is_some_and(|value| !value.is_null());
+    // Tools for one provider are nowhere counted.
+    let mut own = request.for_provider.values().filter_map(Value::as_object);
+    STORED.iter().any(|name| holds(&request.extra, name))
+        || own.any(|own| STORED.iter().chain(&["tools", "plugins"]).any(|name| holds(own, name)))
+        || request.tools.iter().any(|tool| tool.builtin.is_some())
 }
 
 /// What of a request may be billed in a way of its own.
-fn look(request: &ChatRequest, target: &Target, worst: &mut Most) {
+fn look(request: &ChatRequest, own: &BTreeMap<&str, &Value>, target: &Target, worst: &mut Most) {
+    // What is for this provider only takes the place of what the request says otherwise.
+    let said = |name: &str| own.get(name).copied().or_else(|| request.extra.get(name));
     let mut marks = Marks::default();
     request.messages.iter().for_each(|message| marks.message(message));
     request.tools.iter().for_each(|tool| marks.cache(tool.cache.as_ref()));
-    marks.cache(request.extra.get("cache_control"));
+    marks.cache(said("cache_control"));
     // Claude's cache is written where a request marks what to keep; others write as they like, and where they name a
     // price for it, it may be billed.
     worst.cache_write = marks.marked || !target.model.to_ascii_lowercase().contains("claude");
     worst.cache_write_1h = marks.hour;
     worst.audio_input = marks.audio;
     worst.image_input = marks.image;
-    let modalities = request.extra.get("modalities").and_then(Value::as_array);
+    let modalities = said("modalities").and_then(Value::as_array);
     worst.audio_output = modalities.is_some_and(|all| all.iter().any(|one| one == "audio"));
-    let tier = request.extra.get("service_tier").or_else(|| request.extra.get("serviceTier"));
+    let tier = said("service_tier").or_else(|| said("serviceTier"));
     worst.service_tier = tier.and_then(Value::as_str).map(str::to_ascii_lowercase);
 }
 

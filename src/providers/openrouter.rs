@@ -12,6 +12,8 @@ pub(super) const SPEC: Spec = Spec {
     formats: &[Format::OpenAiChat, Format::OpenAiResponses, Format::AnthropicMessages],
     url: Some("https://openrouter.ai/api/v1"),
     key_variable: "OPENROUTER_API_KEY",
+    // Other models to answer in this one's place: whom a request may ask, and at what price, was decided for one.
+    rejects: &["models", "route"],
     call: |ask| super::openai_call(ask, NATIVE, EXTRAS),
     ..COMPATIBLE
 };

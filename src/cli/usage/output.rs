@@ -120,10 +120,27 @@ pub(super) fn table(report: &Report<'_>) -> String {
     out
 }
 
-/// A value as a field of CSV (RFC 4180): quoted where it has to be, and where it is empty but there.
+/// Whether a spreadsheet would take a text for a formula
+/// (<https://owasp.org/www-community/attacks/CSV_Injection>, 2026-11-21), whatever apostrophes stand before it.
+fn is_formula(text: &str) -> bool {
+    let bare = text.trim_start_matches('\'');
+    bare.starts_with(['\t', '\r', '\n']) || bare.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+}
+
+/// The text that [`csv_field`] wrote.
+pub(super) fn from_csv(text: String) -> String {
+    match text.strip_prefix('\'') {
+        Some(rest) if is_formula(rest) => rest.to_owned(),
+        _ => text,
+    }
+}
+
+/// A value as a field of CSV (RFC 4180): quoted where it has to be, and where it is empty but there. Names come from
+/// clients: what a spreadsheet would take for a formula gets an apostrophe, with which it is a text.
 pub(super) fn csv_field(text: Option<&str>) -> String {
     match text {
         None => String::new(),
+        Some(text) if is_formula(text) => format!("\"'{}\"", text.replace('"', "\"\"")),
         Some(text) if text.is_empty() || text.contains([',', '"', '\n', '\r']) || text != text.trim() => {
             format!("\"{}\"", text.replace('"', "\"\""))
         }
@@ -283,8 +300,22 @@ mod tests {
             (Some("a"), "a"),
             (Some("a,\"b\""), "\"a,\"\"b\"\"\""),
             (Some(" a"), "\" a\""),
+            (Some("a=b-c"), "a=b-c"),
+            (Some("'a'"), "'a'"),
+            (Some("=HYPERLINK(\"http://x\")"), "\"'=HYPERLINK(\"\"http://x\"\")\""),
+            (Some("@SUM(A1)"), "\"'@SUM(A1)\""),
+            (Some("+1"), "\"'+1\""),
+            (Some("-1"), "\"'-1\""),
+            (Some(" =1"), "\"' =1\""),
+            (Some("\t=1"), "\"'\t=1\""),
+            (Some("'=1"), "\"''=1\""),
         ] {
             assert_eq!(csv_field(text), want);
+        }
+        for text in ["", "a", "'", "'a", "=1", "'=1", "''=1", " -1", "\t", "'\t", "-"] {
+            let field = csv_field(Some(text));
+            let bare = field.strip_prefix('"').and_then(|field| field.strip_suffix('"')).unwrap_or(&field);
+            assert_eq!(from_csv(bare.to_owned()), text);
         }
     }
 }

@@ -241,3 +241,19 @@ fn there_are_never_more_accounts_than_a_page_takes() {
     assert_eq!(status["budgets"][1]["accounts"].as_array().unwrap().len(), MOST);
     assert_eq!(status["more"], true);
 }
+
+#[test]
+fn without_consumers_neither_a_proxy_nor_another_name_opens_the_page() {
+    for (header, want) in [
+        (None, 200),
+        (Some((":authority", "127.0.0.1:10000")), 200),
+        (Some((":authority", "localhost")), 200),
+        (Some((":authority", "[::1]:10000")), 200),
+        (Some((":authority", "evil.example:10000")), 403),
+        (Some(("x-forwarded-for", "203.0.113.9")), 403),
+        (Some(("forwarded", "for=203.0.113.9")), 403),
+        (Some(("via", "1.1 nginx")), 403),
+    ] {
+        assert_eq!(asked(plan(), local(Table::default()), &header).status, want, "{header:?}");
+    }
+}

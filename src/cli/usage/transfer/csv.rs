@@ -1,9 +1,10 @@
 //! Records as CSV (RFC 4180), in the convention of PostgreSQL's `COPY … CSV`: a value that is not there is empty, an empty
-//! text is `""`. CSV libraries do not tell the two apart, and records must come back as they were.
+//! text is `""`. CSV libraries do not tell the two apart, and records must come back as they were. A text that a
+//! spreadsheet would take for a formula has an apostrophe before it.
 
 use super::columns::{COLUMNS, Cell, Column, blank, named};
 use crate::cli::usage::entry::Entry;
-use crate::cli::usage::output::csv_field;
+use crate::cli::usage::output::{csv_field, from_csv};
 use std::io::{self, BufRead, Write};
 
 /// A row longer than this is none of ours.
@@ -72,7 +73,7 @@ impl<R: BufRead> Rows<R> {
         let mut entry = blank();
         for (column, field) in self.columns.iter().zip(fields) {
             if let (Some(column), Some(text)) = (column, field) {
-                let set = Cell::read(column.kind, text).and_then(|cell| (column.set)(&mut entry, cell));
+                let set = Cell::read(column.kind, from_csv(text)).and_then(|cell| (column.set)(&mut entry, cell));
                 set.map_err(|why| wrong(format!("{}: {why}", column.name)))?;
             }
         }
