@@ -9,6 +9,7 @@ use crate::cost::Usd;
 use crate::exchange::Headers;
 use crate::host::Time;
 use jiff::tz::TimeZone;
+use std::net::Ipv6Addr;
 
 /// Over what a budget or limit adds up: each value has an account of its own. Requests without a value share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub enum Scope {
     Consumer,
     /// The API key.
     Key,
-    /// The client's IP address.
+    /// The client's IP address; of IPv6 the network, its first 64 bits, for a client has all addresses of one.
     Ip,
     /// The project.
     Project,
@@ -64,7 +65,7 @@ impl Scope {
             Self::All => String::new(),
             Self::Consumer => known(&caller.consumer),
             Self::Key => known(&caller.key),
-            Self::Ip => known(&caller.address),
+            Self::Ip => caller.address.as_deref().map(network).unwrap_or_default(),
             Self::Project => known(&caller.project),
             Self::Agent => known(&caller.agent),
             Self::Session => known(&caller.session),
@@ -72,6 +73,18 @@ impl Scope {
             Self::Model => target.name.clone(),
             Self::Header(name) => super::bounded(headers.get(name).unwrap_or_default()),
         }
+    }
+}
+
+/// The network of an address that one client has for itself: an IPv4 address, the first 64 bits of an IPv6 one
+/// (<https://www.rfc-editor.org/rfc/rfc6177>, 2026-11-21).
+fn network(address: &str) -> String {
+    match address.parse::<Ipv6Addr>() {
+        Ok(address) => match address.to_ipv4_mapped() {
+            Some(address) => address.to_string(),
+            None => format!("{}/64", Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
+        },
+        Err(_) => address.to_owned(),
     }
 }
 
@@ -244,6 +257,20 @@ mod tests {
             }
         }
         assert_eq!(budget("day", Scope::Project).account("web"), "b \"day\" project=web");
+    }
+
+    #[test]
+    fn a_client_has_one_account_whatever_address_of_its_network_it_uses() {
+        for (address, account) in [
+            ("10.0.0.9", "10.0.0.9"),
+            ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2:ffff::9", "2001:db8:1:2::/64"),
+            ("2001:DB8:1:3::1", "2001:db8:1:3::/64"),
+            ("::ffff:10.0.0.9", "10.0.0.9"),
+            ("@/pipe", "@/pipe"),
+        ] {
+            assert_eq!(network(address), account, "{address}");
+        }
     }
 
     #[test]
