@@ -49,7 +49,7 @@ use crate::route::{self, Decision, Reason, RouteError, cooldown};
 use crate::tokens::{self, calibration};
 use crate::usage::{Count, Known, Tokens};
 use admission::Admission;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// The request header that the route's `cluster_header` reads.
@@ -138,6 +138,10 @@ pub struct Exchange {
     refused_for: Option<Vec<Arc<Target>>>,
     /// The output limit and the number of answers of a request that passes unread.
     passing_limits: (Option<u64>, u64),
+    /// Whether its provider adds to its prompt.
+    passing_grows: bool,
+    /// Whether a body follows the request's headers.
+    has_body: bool,
     ledger: Ledger,
     request_id: Option<String>,
     query: String,
@@ -204,6 +208,8 @@ impl Exchange {
             exceeded: None,
             refused_for: None,
             passing_limits: (None, 1),
+            passing_grows: false,
+            has_body: !ends,
             ledger: Ledger::default(),
             request_id: headers.get("x-request-id").map(str::to_owned),
             query: headers::without_credentials(query),
@@ -349,6 +355,9 @@ impl Exchange {
         request.include_usage |= self.format != Format::OpenAiChat;
         outgoing::set_provider_parameters_apart(&mut request, &self.plan);
         self.model_asked = Some(request.model.clone());
+        if let Err(error) = outgoing::refuse_model(&request.for_provider) {
+            return self.error(&error);
+        }
         self.request = Some(request);
         self.route()
     }
@@ -462,7 +471,8 @@ impl Exchange {
         let Some(target) = self.ledger.answered.as_ref().filter(|target| self.plan.names(target)) else { return };
         let counted = self.counted_for.as_ref().is_some_and(|counted| counted.name == target.name);
         // What a provider adds by itself says nothing of the prompt.
-        if counted && self.request.as_ref().is_some_and(|request| !worst::grows(request)) {
+        let plain = |request: &ChatRequest| request.for_provider.is_empty() && !worst::grows(request);
+        if counted && self.request.as_ref().is_some_and(plain) {
             calibration::learn(&*self.world.shared, target, raw, reported);
         }
     }
@@ -479,6 +489,12 @@ impl Exchange {
             }
             None => embeddings::recount(self, target).or(self.counted),
         }
+    }
+
+    /// What the client says to one provider only.
+    fn for_provider(&self) -> Option<&Map<String, Value>> {
+        let of_chat = self.request.as_ref().map(|request| &request.for_provider);
+        of_chat.or(self.embeddings.as_ref().map(|request| &request.for_provider))
     }
 
     /// The length of a body that passes unread, in bytes: no tokenizer makes more tokens of a text.

@@ -5,7 +5,7 @@
 //! happens.
 
 use super::worst::{self, Worst};
-use super::{Endpoint, Exchange, Reply, Step};
+use super::{Endpoint, Exchange, Reply, Step, outgoing};
 use crate::admit::accounts::{self, Claim, Full, Gauge, Hold, Standing};
 use crate::admit::rules::{Budget, Limit, OnExceed, Scope};
 use crate::config::{Plan, Target};
@@ -38,6 +38,8 @@ struct Entry {
     rule: Rule,
     /// Which of the rule's accounts: the value of its scope.
     value: String,
+    /// Whether its claim adds to one before it.
+    more: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,8 @@ enum Refusal {
 /// What one attempt used, for the accounts.
 pub(super) struct Bill {
     pub target: Arc<Target>,
-    pub tokens: u64,
+    /// `None`: nobody knows.
+    pub tokens: Option<u64>,
     /// `None`: nobody knows.
     pub cost: Option<Usd>,
     /// Whether the target has a price at all.
@@ -95,6 +98,9 @@ impl Exchange {
         self.release();
         if !self.is_bound() {
             return Ok(decision);
+        }
+        if let Err(error) = outgoing::refuse_reckoned(self) {
+            return Err(self.error(&error));
         }
         let mut forced = BTreeSet::new();
         let mut cap = None;
@@ -162,13 +168,16 @@ impl Exchange {
                 }
             }
             for (value, amount) in values {
-                let Some((account, gauge)) = account(&self.plan, rule, &value, self.began) else { continue };
+                let Some((account, gauge)) = account(&self.plan, rule, &value, self.now) else { continue };
                 let forced = matches!(rule, Rule::Budget(index) if forced.contains(&index));
                 claims.push(Claim { account, gauge, amount, forced });
-                entries.push(Entry { rule, value });
+                entries.push(Entry { rule, value, more: false });
             }
         }
-        let output = worsts.iter().filter_map(|worst| worst.output).max();
+        // What holds no budget is no reason to cut a stream.
+        let holds = |(entry, claim): (&Entry, &Claim)| matches!(entry.rule, Rule::Budget(_)) && !claim.forced;
+        let bounds = entries.iter().zip(&claims).any(holds);
+        let output = worsts.iter().filter_map(|worst| worst.output).max().filter(|_| bounds);
         match accounts::reserve(&*self.world.shared, claims, self.now) {
             Ok(hold) => Ok(Admission { hold, entries, cap, output }),
             Err(full) => match entries.into_iter().nth(full.claim) {
@@ -200,7 +209,7 @@ impl Exchange {
     fn is_billed(&self) -> bool {
         match self.endpoint {
             Endpoint::CountTokens => false,
-            Endpoint::Other { .. } => self.model_asked.is_some(),
+            Endpoint::Other { .. } => self.model_asked.is_some() || self.is_unseen(),
             _ => true,
         }
     }
@@ -242,8 +251,10 @@ impl Exchange {
     fn affordable(&self, targets: &[Arc<Target>], left: u128) -> Option<u64> {
         let request = self.request.as_ref().filter(|_| self.endpoint.is_chat())?;
         let thinks = request.thinking_budget().unwrap_or(0);
+        // Counting is what takes time.
+        let counted: Vec<_> = targets.iter().map(|target| (target, self.counted_at(target))).collect();
         let cost = |cap: u64| {
-            let costs = targets.iter().map(|target| worst::of(self, target, Some(cap)).cost);
+            let costs = counted.iter().map(|(target, count)| worst::counted(self, target, *count, Some(cap)).cost);
             costs.collect::<Option<Vec<_>>>()?.into_iter().max().map(|cost| cost.0)
         };
         // Reasoning comes out of the same limit; a provider refuses one that leaves nothing to say.
@@ -278,11 +289,18 @@ impl Exchange {
         let (message, code, wait, rule) = match refusal {
             Refusal::Unpriced { budget, target } => {
                 let Some(budget) = plan.budgets.get(*budget) else { return self.lost() };
-                let message = format!(
-                    "{} has no price, so that budget {} cannot hold for it: set one under `models:`, or \
-                     `unpriced: allow` for the budget",
-                    target.name, budget.name
-                );
+                let message = match self.is_unseen() {
+                    true => format!(
+                        "what this may cost is not to be seen, so that budget {} cannot hold for it: send JSON to a path \
+                         that is answered at once, or set `unpriced: allow` for the budget",
+                        budget.name
+                    ),
+                    false => format!(
+                        "{} has no price, so that budget {} cannot hold for it: set one under `models:`, or \
+                         `unpriced: allow` for the budget",
+                        target.name, budget.name
+                    ),
+                };
                 self.exceeded = Some(budget.name.clone());
                 return self.error(&ApiError::new(403, message).with_code("model_unpriced").with_param("model"));
             }
@@ -355,6 +373,64 @@ impl Exchange {
         }
     }
 
+    /// Finds room for another attempt beside what earlier ones were billed.
+    ///
+    /// # Errors
+    /// A budget has none.
+    pub(super) fn find_more_room(&mut self, target: &Arc<Target>, now: Time) -> Result<(), ApiError> {
+        let tried = self.ledger.tried.iter().filter_map(|tried| Some((tried.at.as_ref()?, self.billed(tried)?.1)));
+        let billed: Vec<(&Arc<Target>, Option<Usd>)> = tried.collect();
+        let Some(admission) = self.admission.as_ref().filter(|_| !billed.is_empty()) else { return Ok(()) };
+        let most = |target: &Target| worst::of(self, target, admission.cap).cost.unwrap_or_default();
+        let wants = most(target);
+        let held = admission.hold.claims();
+        let (mut claims, mut entries) = (Vec::new(), Vec::new());
+        for (entry, claim) in admission.entries.iter().zip(held).filter(|(entry, _)| !entry.more) {
+            let (Rule::Budget(_), Some(scope)) = (entry.rule, scope_of(&self.plan, entry.rule)) else { continue };
+            let ours = |target: &Target| !scope.is_of_target() || self.value_of(scope, target) == entry.value;
+            if !ours(target) {
+                continue;
+            }
+            // What nobody knows may be all of it.
+            let costs = billed
+                .iter()
+                .filter(|(target, _)| ours(target))
+                .map(|(target, cost)| cost.unwrap_or_else(|| most(target)));
+            let needs = costs.fold(wants, Usd::plus).0;
+            let has = held.iter().filter(|other| other.account == claim.account);
+            let has = has.fold(0_u128, |sum, claim| sum.saturating_add(claim.amount));
+            if needs > has {
+                claims.push(Claim { amount: needs.saturating_sub(has), ..claim.clone() });
+                entries.push(Entry { more: true, ..entry.clone() });
+            }
+        }
+        let found = accounts::reserve(&*self.world.shared, claims, now);
+        match (found, &mut self.admission) {
+            (Ok(hold), Some(admission)) => {
+                admission.hold.join(hold);
+                admission.entries.extend(entries);
+                Ok(())
+            }
+            (Ok(_), None) => Ok(()),
+            (Err(full), _) => {
+                let rule = entries.get(full.claim).map(|entry| entry.rule);
+                let Some(Rule::Budget(index)) = rule else { return Ok(()) };
+                let name = self.plan.budgets.get(index).map(|budget| budget.name.clone()).unwrap_or_default();
+                let message = format!(
+                    "budget {name}: what an attempt before was billed leaves no room for one at {}, which may cost up to \
+                     {wants} USD",
+                    target.name
+                );
+                self.exceeded = Some(name);
+                let mut error = ApiError::new(429, message).with_code("budget_exceeded");
+                if self.format != Format::AnthropicMessages {
+                    error.kind = ErrorKind::Billing;
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Puts what was used in the place of what was reserved. Once; later calls do nothing.
     pub(super) fn settle(&mut self, now: Time) {
         let Some(admission) = self.admission.take() else { return };
@@ -366,6 +442,7 @@ impl Exchange {
             let ours = |bill: &&Bill| !of_target || self.value_of(scope, &bill.target) == entry.value;
             let mut bills = bills.iter().filter(ours);
             match entry.rule {
+                _ if entry.more => Some(0),
                 Rule::Requests(_) if of_target => {
                     let tried = |tried: &&super::Tried| match &tried.at {
                         Some(target) => self.value_of(scope, target) == entry.value,
@@ -375,7 +452,9 @@ impl Exchange {
                 }
                 Rule::Requests(_) => Some(u128::from(sent)),
                 Rule::Concurrent(_) => Some(0),
-                Rule::Tokens(_) => Some(bills.fold(0, |sum: u128, bill| sum.saturating_add(u128::from(bill.tokens)))),
+                Rule::Tokens(_) => {
+                    bills.try_fold(0_u128, |sum, bill| Some(sum.saturating_add(u128::from(bill.tokens?))))
+                }
                 Rule::Budget(_) => bills.try_fold(0_u128, |sum, bill| match bill.cost {
                     Some(cost) => Some(sum.saturating_add(cost.0)),
                     // What was reserved stands for what nobody knows; where there is no price, for nothing.
@@ -406,7 +485,7 @@ impl Exchange {
                 }
                 Rule::Budget(_) | Rule::Concurrent(_) => return None,
             };
-            let (account, gauge) = account(&self.plan, rule, &self.value_of(scope, target), self.began)?;
+            let (account, gauge) = account(&self.plan, rule, &self.value_of(scope, target), now)?;
             Some((kind, accounts::standing(&*self.world.shared, &account, gauge, now)))
         };
         self.rules().filter_map(stands).collect()
@@ -431,11 +510,11 @@ fn scope_of(plan: &Plan, rule: Rule) -> Option<&Scope> {
     }
 }
 
-fn account(plan: &Plan, rule: Rule, value: &str, began: Time) -> Option<(String, Gauge)> {
+fn account(plan: &Plan, rule: Rule, value: &str, now: Time) -> Option<(String, Gauge)> {
     Some(match rule {
         Rule::Budget(index) => {
             let budget = plan.budgets.get(index)?;
-            (budget.account(value), budget.gauge(began))
+            (budget.account(value), budget.gauge(now))
         }
         Rule::Requests(index) => {
             let limit = plan.limits.get(index)?;

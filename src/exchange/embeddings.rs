@@ -21,6 +21,9 @@ impl Exchange {
             Err(error) => return self.error(&error.into()),
         };
         request.for_provider = outgoing::take_provider_parameters(&mut request.extra, &self.plan);
+        if let Err(error) = outgoing::refuse_model(&request.for_provider) {
+            return self.error(&error);
+        }
         let decided = decide_embeddings(&self.plan, &request, &self.caller, &self.headers);
         self.embeddings = Some(request);
         match decided {

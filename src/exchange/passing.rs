@@ -1,7 +1,7 @@
 //! What passes unread: `/v1/images/…`, `/v1/audio/…`, `/v1/completions`, `/v1/rerank`, `/v1/moderations` and all else
 //! under `/v1/`. Only the model is looked at, in JSON or in a form, and the usage that an answer reports.
 
-use super::{Endpoint, Exchange, Headers, Step, form};
+use super::{Endpoint, Exchange, Headers, Step, form, worst};
 use crate::config::{Provider, ProviderId, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::openai_chat;
@@ -45,21 +45,31 @@ impl Exchange {
                     std::str::from_utf8(value).ok().map(str::to_owned)
                 };
                 self.streams = text("stream").is_some_and(|stream| stream.eq_ignore_ascii_case("true"));
+                let answers = text("n").and_then(|n| n.trim().parse().ok()).unwrap_or(1);
+                self.passing_limits = (None, answers.max(1));
                 text("model")
             }
             Shape::Json => {
                 let json: Option<Value> = serde_json::from_slice(body).ok();
                 let said = |path: &str| json.as_ref().and_then(|json| json.pointer(path)?.as_bool()).unwrap_or(false);
                 self.streams = said("/stream");
-                let number = |path: &str| json.as_ref().and_then(|json| json.pointer(path)?.as_u64());
-                let most = number("/max_tokens").or_else(|| number("/max_output_tokens"));
-                self.passing_limits = (most, number("/n").unwrap_or(1).max(number("/best_of").unwrap_or(1)).max(1));
+                self.passing_limits = json.as_ref().map_or((None, 1), worst::passing);
+                self.passing_grows = json.as_ref().is_some_and(worst::passing_grows);
                 self.hides_usage = self.asks_for_usage() && !said("/stream_options/include_usage");
                 json.as_ref().and_then(|json| json.get("model")?.as_str()).map(str::to_owned)
             }
             Shape::Opaque => None,
         };
         self.pass_through(model.filter(|model| !model.is_empty()))
+    }
+
+    /// Whether a request may be billed for what cannot be seen here: a body in no form that is read, or work that is done
+    /// later on what the provider stored.
+    pub(super) fn is_unseen(&self) -> bool {
+        let Endpoint::Other { path } = &self.endpoint else { return false };
+        let later = || path.rsplit('/').next().is_some_and(|last| matches!(last, "batches" | "runs"));
+        let posts = self.has_body && self.headers.get(":method") == Some("POST");
+        posts && (shape(&self.headers) == Shape::Opaque || later())
     }
 
     /// Whether this is a stream that reports its usage only where it is asked to.
