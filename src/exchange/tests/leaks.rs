@@ -359,6 +359,126 @@ fn no_more_is_asked_for_than_the_file_says_that_a_model_writes() {
     assert_eq!(serde_json::from_slice::<Value>(&sent).unwrap()["max_tokens"], 50);
 }
 
+/// The pieces of a stream of that provider's, one word each.
+fn pieces(provider: &str, tool: bool) -> Vec<String> {
+    let words = (0..200).map(|_| "\\u00e4 word ");
+    let sse = |name: &str, data: &str| match name {
+        "" => format!("data: {data}\n\n"),
+        name => format!("event: {name}\ndata: {data}\n\n"),
+    };
+    let mut all = Vec::new();
+    match (provider, tool) {
+        ("openai", false) => all.extend(words.map(|word| {
+            sse("", &format!(r#"{{"id":"c","model":"m","choices":[{{"index":0,"delta":{{"content":"{word}"}}}}]}}"#))
+        })),
+        ("openai", true) => {
+            let call = |more: &str| {
+                let delta = format!(r#"{{"tool_calls":[{{"index":0,{more}}}]}}"#);
+                sse("", &format!(r#"{{"id":"c","model":"m","choices":[{{"index":0,"delta":{delta}}}]}}"#))
+            };
+            all.push(call(r#""id":"t","type":"function","function":{"name":"f","arguments":"{\"a\":\""}"#));
+            all.extend(words.map(|word| call(&format!(r#""function":{{"arguments":"{word}"}}"#))));
+        }
+        ("anthropic", _) => {
+            let begins = r#"{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"c","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":9,"output_tokens":1}}}"#;
+            all.push(sse("message_start", begins));
+            let (block, kind, member) = match tool {
+                true => (r#"{"type":"tool_use","id":"t","name":"f","input":{}}"#, "input_json_delta", "partial_json"),
+                false => (r#"{"type":"text","text":""}"#, "text_delta", "text"),
+            };
+            let start = format!(r#"{{"type":"content_block_start","index":0,"content_block":{block}}}"#);
+            all.push(sse("content_block_start", &start));
+            all.extend(words.map(|word| {
+                let delta = format!(r#"{{"type":"{kind}","{member}":"{word}"}}"#);
+                sse("content_block_delta", &format!(r#"{{"type":"content_block_delta","index":0,"delta":{delta}}}"#))
+            }));
+        }
+        ("responses", _) => {
+            let of = |kind: &str, more: &str| sse(kind, &format!(r#"{{"type":"{kind}",{more}}}"#));
+            let item = r#"{"type":"message","id":"i","role":"assistant","status":"in_progress","content":[]}"#;
+            let part = r#"{"type":"output_text","text":"","annotations":[]}"#;
+            let begun =
+                r#"{"id":"r","object":"response","created_at":1,"model":"m","status":"in_progress","output":[]}"#;
+            let place = r#""item_id":"i","output_index":0,"content_index":0"#;
+            all.push(of("response.created", &format!(r#""sequence_number":0,"response":{begun}"#)));
+            all.push(of("response.output_item.added", &format!(r#""output_index":0,"item":{item}"#)));
+            all.push(of("response.content_part.added", &format!(r#"{place},"part":{part}"#)));
+            all.extend(words.map(|word| of("response.output_text.delta", &format!(r#"{place},"delta":"{word}""#))));
+        }
+        _ => all.extend(words.map(|word| {
+            let parts = format!(r#"[{{"text":"{word}"}}]"#);
+            sse("", &format!(r#"{{"candidates":[{{"content":{{"role":"model","parts":{parts}}},"index":0}}]}}"#))
+        })),
+    }
+    all
+}
+
+#[test]
+fn a_stream_that_says_too_much_is_whole_in_every_format() {
+    use crate::exchange::frames::{Frames, Framing};
+    use crate::formats::canonical::{StopReason, StreamEvent};
+    let tools = json!([{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]);
+    for (model, provider) in [
+        ("openai/gpt-4o", "openai"),
+        ("anthropic/claude-sonnet-4-5", "anthropic"),
+        ("gemini/gemini-2.5-flash", "gemini"),
+    ] {
+        let escaped = model.replace('/', "%2F");
+        for (path, tool) in [
+            (CHAT.to_owned(), false),
+            (CHAT.to_owned(), true),
+            ("/v1/messages".to_owned(), false),
+            ("/v1/responses".to_owned(), false),
+            (format!("/v1beta/models/{escaped}:streamGenerateContent?alt=sse"), false),
+            (format!("/model/{escaped}/converse-stream"), false),
+        ] {
+            if tool && provider == "gemini" {
+                continue;
+            }
+            let said = format!("{path} {provider} {tool}");
+            let body = if path.contains("generateContent") || path.contains("GenerateContent") {
+                json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}],
+                    "generationConfig": {"maxOutputTokens": 16}})
+            } else if path.contains("converse") {
+                json!({"messages": [{"role": "user", "content": [{"text": "hi"}]}],
+                    "inferenceConfig": {"maxTokens": 16}})
+            } else if path == "/v1/responses" {
+                json!({"model": model, "input": "hi", "max_output_tokens": 16, "stream": true, "store": false})
+            } else {
+                let mut body = chat(model, 16);
+                body["stream"] = json!(true);
+                if tool {
+                    body["tools"] = tools.clone();
+                }
+                body
+            };
+            let bench = day(100_000);
+            let (exchange, step) = bench.ask_at(&path, &body, T0);
+            forwarded(step);
+            let mut attempt = begun(&exchange, 1, provider);
+            attempt.answer_head(&headers(&[(":status", "200"), ("content-type", "text/event-stream")]), false, ms(1));
+            let mut seen = Vec::new();
+            let speaks = if path == "/v1/responses" && provider == "openai" { "responses" } else { provider };
+            for piece in pieces(speaks, tool) {
+                seen.extend(attempt.answer_piece(piece.as_bytes(), false).unwrap());
+            }
+            let client = exchange.borrow().format();
+            let framing = if path.contains("converse") { Framing::EventStream } else { Framing::Sse };
+            let (mut frames, mut reader) = (Frames::new(framing, 1 << 20), client.stream_reader());
+            let mut events = Vec::new();
+            let parsed = frames.push(&seen, &mut |event| reader.event(&event, &mut events));
+            assert!(parsed.is_ok(), "{said}");
+            reader.finish(&mut events);
+            let stops = |event: &&StreamEvent| matches!(event, StreamEvent::Finish { stop: StopReason::Length, .. });
+            assert_eq!(events.iter().filter(stops).count(), 1, "{said}: {}", String::from_utf8_lossy(&seen));
+            assert!(!events.iter().any(|event| matches!(event, StreamEvent::Error(_))), "{said}: {events:?}");
+            let text = events.iter().filter(|event| matches!(event, StreamEvent::Text { .. })).count();
+            assert!(tool || text > 3 && text < 190, "{said}: {text}");
+            assert!(events.iter().any(|event| matches!(event, StreamEvent::End)), "{said}");
+        }
+    }
+}
+
 /// Counts what is asked of it.
 #[derive(Default)]
 struct Counting {
