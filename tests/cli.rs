@@ -152,7 +152,7 @@ fn help_shows_exit_codes_and_examples() {
     let here = Path::new(".");
     let ran = conduit(here, &[], &["--help"]);
     assert!(ran.out.contains("4  Envoy ended unexpectedly"), "{}", ran.out);
-    for verb in ["check", "render", "up", "explain", "prices", "key", "mock", "completions"] {
+    for verb in ["check", "render", "up", "explain", "prices", "key", "mock", "usage", "completions"] {
         let help = conduit(here, &[], &[verb, "--help"]).out;
         assert!(help.contains("Examples:") && help.contains(&format!("conduit {verb} ")), "{verb}: {help}");
     }

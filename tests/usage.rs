@@ -227,3 +227,156 @@ fn csv_tells_none_from_empty() {
     assert!(rows[1].starts_with(",1,1,0,0,0,0,0,0,1,0,"), "{text}");
     assert!(rows[2].starts_with("\"\",1,0,") && rows[3].starts_with("\"a,\"\"b\"\"\",1,0,"), "{text}");
 }
+
+/// Records that are hard to carry: nothing, zero, empty, the largest, and text that formats trip over.
+fn hard() -> String {
+    let usage = |rest: &str| {
+        format!(
+            r#"{{"prompt_tokens":null,"cached_tokens":null,"cache_write_tokens":null,"completion_tokens":null,"reasoning_tokens":null{rest},"known":null,"counted_prompt_tokens":null,"counted":null}}"#
+        )
+    };
+    let record = |project: &str, attempts: &str, usage: &str, cost: &str, more: &str| {
+        format!(
+            r#"{{"time":"2026-11-21T00:00:00.000Z","request_id":null,"consumer":null,"project":{project},"agent":null,"agent_type":null,"session":null,"key":null,{more}"endpoint":"chat","model":null,"target":null,"provider":null,"reason":null,"rule":null,"attempts":{attempts},"stream":false,"status":null,"outcome":"ok","exceeded":null,"usage":{usage},"cost_picodollars":{cost},"cost_usd":null,"priced":false,"ttft_ms":null,"duration_ms":0}}"#
+        )
+    };
+    let zero = r#"{"prompt_tokens":0,"cached_tokens":0,"cache_write_tokens":0,"cache_write_1h_tokens":0,"audio_prompt_tokens":0,"image_prompt_tokens":0,"completion_tokens":18446744073709551615,"reasoning_tokens":0,"audio_completion_tokens":0,"service_tier":"","known":"","counted_prompt_tokens":0,"counted":""}"#;
+    let attempt = format!(
+        r#"[{{"target":"a/b","status":503,"ms":1,"billed":{{"usage":{},"cost_picodollars":99999999999999999999999999999999999999}}}},{{"target":"","status":null,"ms":18446744073709551615}}]"#,
+        usage("")
+    );
+    let mut text = String::new();
+    for line in [
+        record("null", "[]", &usage(""), "null", ""),
+        record("\"\"", "[]", zero, "0", ""),
+        record("\"null\"", &attempt, &usage(r#","service_tier":"flex""#), "99999999999999999999999999999999999999", ""),
+        record(
+            r#""a,\"b\"\n\r\n; 'c' \\ \u0000 é\u2028""#,
+            "[]",
+            &usage(""),
+            "1",
+            r#""headers":{"x":"","x-team":"a,\"b\""},"#,
+        ),
+        record("\"\\\\N\"", "[]", &usage(""), "18446744073709551616", ""),
+        record("\" =1+1 \"", "[]", &usage(""), "18446744073709551615", ""),
+    ] {
+        text.push_str(&line.replace("\\u2028", "\u{2028}"));
+        text.push('\n');
+    }
+    text
+}
+
+#[test]
+fn records_come_back_from_every_format_to_the_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let second = LOG.lines().nth(1).unwrap();
+    // More than one row group of Parquet.
+    for (format, more) in [("parquet", 66_000), ("csv", 2_000), ("jsonl", 2_000)] {
+        let mut text = hard();
+        for number in 0..more {
+            text.push_str(&second.replace("\"r2\"", &format!("\"r{number}\"")));
+            text.push('\n');
+        }
+        std::fs::write(here.join("access.jsonl"), &text).unwrap();
+        let (table, log) = (format!("records.{format}"), format!("{format}.jsonl"));
+        let ran = conduit(here, b"", &["usage", "export", "access.jsonl", "--format", format, "-o", &table]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{format}");
+        assert!(ran.out.ends_with(&format!("006 records in {table}\n")), "{}", ran.out);
+        let ran = conduit(here, b"", &["usage", "import", &table, "-o", &log]);
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{format}");
+        let back = std::fs::read_to_string(here.join(&log)).unwrap();
+        for (line, want) in back.lines().zip(text.lines()) {
+            assert_eq!(line, want, "{format}");
+        }
+        assert_eq!(back.lines().count(), text.lines().count(), "{format}");
+    }
+}
+
+#[test]
+fn exports_choose_by_time_and_read_what_reports_read() {
+    let folder = folder();
+    let here = folder.path();
+    let out = ["--format", "jsonl", "-o", "x.jsonl"];
+    let ran = conduit(
+        here,
+        b"",
+        &[&["usage", "export", "access.jsonl", "--since", "2026-11-21T10:00:00Z"][..], &out].concat(),
+    );
+    assert_eq!((ran.code, ran.out.as_str()), (0, "2 records in x.jsonl\n"), "{}", ran.err);
+    assert!(ran.err.contains("skipped 2 lines; the first is access.jsonl:5"), "{}", ran.err);
+    let text = std::fs::read_to_string(here.join("x.jsonl")).unwrap();
+    // What an older record lacks is null; what is not known here is left out.
+    assert!(text.contains("\"consumer\":null") && !text.contains("from_the_future"), "{text}");
+    // More than 38 digits do not fit Parquet's decimals; the record is named rather than changed.
+    let large = format!("{{\"time\":\"x\",\"cost_picodollars\":1{}}}\n", "0".repeat(38));
+    let ran = conduit(here, large.as_bytes(), &["usage", "export", "-", "--format", "parquet", "-o", "y.parquet"]);
+    assert!(
+        ran.out.starts_with("0 records") && ran.err.contains("standard input:1: its cost has more than 38 digits"),
+        "{}",
+        ran.err
+    );
+    let same = conduit(here, b"", &["usage", "export", "access.jsonl", "--format", "csv", "-o", "access.jsonl"]);
+    assert!(same.code == 3 && same.err.contains("is one of the logs"), "{}", same.err);
+    assert_eq!(std::fs::read_to_string(here.join("access.jsonl")).unwrap(), LOG);
+}
+
+#[test]
+fn an_import_is_whole_or_not_at_all() {
+    let folder = folder();
+    let here = folder.path();
+    for (name, content, code, part) in [
+        (
+            "a.csv",
+            "time,duration_ms\nx,1\ny,two\n",
+            1,
+            "a.csv: line 3: duration_ms: found \"two\", expected a whole number",
+        ),
+        ("b.csv", "colour\nred\n", 1, "b.csv: line 1: found no column of a record"),
+        ("c.jsonl", "{\"time\":\"x\"}\n{}\n", 1, "c.jsonl: line 2: no record"),
+        ("d.parquet", "PAR1 and nothing more", 1, "d.parquet: found no readable Parquet"),
+        ("e.csv", "", 1, "e.csv: line 1: found no column"),
+    ] {
+        std::fs::write(here.join(name), content).unwrap();
+        let ran = conduit(here, b"", &["usage", "import", name, "-o", "new.jsonl"]);
+        assert!(ran.code == code && ran.err.contains(part), "{name}: {}", ran.err);
+        assert!(!here.join("new.jsonl").exists(), "{name}");
+    }
+    std::fs::write(here.join("fine.csv"), "duration_ms,time\n7,x\n").unwrap();
+    let ran = conduit(here, b"", &["usage", "import", "fine.csv", "-o", "access.jsonl"]);
+    assert!(ran.code == 3 && ran.err.contains("logs are never replaced"), "{}", ran.err);
+    assert_eq!(std::fs::read_to_string(here.join("access.jsonl")).unwrap(), LOG);
+    let ran = conduit(here, b"time\nx\n", &["usage", "import", "-", "-o", "new.jsonl"]);
+    assert_eq!((ran.code, ran.out.as_str()), (0, "1 records in new.jsonl\n"), "{}", ran.err);
+}
+
+#[test]
+fn the_page_stands_alone_and_escapes_every_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let evil = r#"</title><script>alert(1)</script>\"onload=x' &amp;"#;
+    let mut text = String::new();
+    for field in ["project", "agent", "consumer", "model", "target", "outcome", "provider", "session"] {
+        text.push_str(&format!(
+            "{{\"time\":\"2026-11-21T0{}:00:00Z\",\"{field}\":\"{evil}\",\"usage\":{{\"prompt_tokens\":5,\"known\":\"reported\"}}{}}}\n",
+            text.lines().count(),
+            if field == "target" { "" } else { ",\"cost_picodollars\":1000000000000" }
+        ));
+    }
+    std::fs::write(folder.path().join("access.jsonl"), text).unwrap();
+    let ran = conduit(folder.path(), b"", &["usage", "access.jsonl", "--format", "html", "-o", "usage.html"]);
+    assert_eq!((ran.code, ran.err.as_str()), (0, ""));
+    let page = std::fs::read_to_string(folder.path().join("usage.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"));
+    for never in ["<script", "onload=x'", "http:", "https:", "src=\"", "href=", "url(", "@import", "&amp;lt;"] {
+        assert!(!page.contains(never), "{never}");
+    }
+    assert!(page.contains("&lt;/title&gt;&lt;script&gt;alert(1)&lt;/script&gt;&quot;onload=x&#39; &amp;amp;"));
+    assert!(page.contains("<b>1 unpriced request.</b>") && page.contains("title=\"$7\""));
+    for title in
+        ["Cost per hour, by project", "Tokens per hour", "Requests per hour", "Latency per hour", "Projects", "Days"]
+    {
+        assert!(page.contains(title), "{title}");
+    }
+    let empty = conduit(folder.path(), b"", &["usage", "-", "--format", "html"]);
+    assert!(empty.code == 0 && empty.out.contains("No records"), "{}", empty.err);
+}

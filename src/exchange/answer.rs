@@ -60,6 +60,10 @@ impl Exchange {
         }
         self.count_embeddings();
         self.name_decision(&mut edits);
+        if self.endpoint.is_read() && !self.ledger.streamed && self.replied.is_none() {
+            // A whole answer is known to its end, and what it used is what its headers shall speak of.
+            self.settle_at_end(now);
+        }
         self.name_limits(&mut edits, headers, now);
         if self.first_byte.is_none() && !self.ledger.streamed {
             self.first_byte = Some(now);

@@ -409,7 +409,7 @@ fn translated(request: &ChatRequest, format: Format, target: &Target, provider: 
 }
 
 /// What is asked for where the client set no limit: not more than the file says that the model writes.
-fn default_max_tokens(target: &Target) -> u64 {
+pub(super) fn default_max_tokens(target: &Target) -> u64 {
     let usual = anthropic_messages::default_max_tokens(&target.model);
     target.max_output.map_or(usual, |most| usual.min(most))
 }

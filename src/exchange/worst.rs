@@ -1,8 +1,9 @@
 //! What a request may use at most at a target.
 
-use super::Exchange;
+use super::{Exchange, outgoing};
 use crate::config::Target;
 use crate::cost::{self, Most, Usd};
+use crate::formats::Format;
 use crate::formats::canonical::{ChatRequest, Message, Part};
 use crate::usage::{Count, Tokens};
 use serde_json::{Map, Value};
@@ -39,7 +40,7 @@ pub(super) fn counted(exchange: &Exchange, target: &Target, count: Option<Count>
     let most = count.map_or_else(|| unread(exchange, target), |count| count.most.0);
     let request = exchange.request.as_ref();
     let (said, choices) = match request {
-        Some(request) => (request.max_tokens, choices(request)),
+        Some(request) => (request.max_tokens.or_else(|| written_limit(exchange, request, target)), choices(request)),
         None => (exchange.passing_limits.0, exchange.passing_limits.1),
     };
     let answers = exchange.endpoint.is_chat() || request.is_none() && exchange.embeddings.is_none();
@@ -69,6 +70,17 @@ pub(super) fn counted(exchange: &Exchange, target: &Target, count: Option<Count>
     let cost = price.and_then(|price| cost::most_at(price, &worst, exchange.began));
     let output = answers.then_some(output);
     Worst { prompt, tokens: prompt.saturating_add(limited), output, cost }
+}
+
+/// The limit that translation writes where the target's format demands one and the client said none.
+fn written_limit(exchange: &Exchange, request: &ChatRequest, target: &Target) -> Option<u64> {
+    /// The most that an effort becomes.
+    const LONGEST_THOUGHT: u64 = 8_192;
+    let provider = exchange.plan.provider(target.provider)?;
+    let written = provider.spec.format == Format::AnthropicMessages && exchange.format != Format::AnthropicMessages;
+    let usual = written.then(|| outgoing::default_max_tokens(target))?;
+    let thought = request.thinking_budget().unwrap_or(LONGEST_THOUGHT);
+    Some(if thought < usual { usual } else { usual.saturating_add(thought) })
 }
 
 /// Prompt tokens of a body that nobody read: no tokenizer makes more of a text than it has bytes, and no model takes more

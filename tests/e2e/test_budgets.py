@@ -132,7 +132,9 @@ def test_an_output_limit_is_lowered_to_what_the_budget_affords(money):
     assert spent(of(money, "clamped")) == ONE
 
 
-@pytest.mark.parametrize("format, end", [("chat", b"data: [DONE]\n\n"), ("messages", b'data: {"type":"message_stop"}\n\n')])
+@pytest.mark.parametrize(
+    "format, end", [("chat", b"data: [DONE]\n\n"), ("messages", b'data: {"type":"message_stop"}\n\n')]
+)
 def test_a_stream_that_says_more_than_is_reserved_ends_as_its_format_does(money, format, end):
     before = len(of(money, "talked-at"))
     [answer] = send(money, [request("talked-at", "wordy", format, stream=True)])

@@ -10,7 +10,7 @@ use crate::cli::print::clean;
 use crate::cost::Usd;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use plots::{Plot, Series};
+use plots::{Plot, Series, Words};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
@@ -22,6 +22,8 @@ const MOST_SERIES: usize = 7;
 const HOURLY_DAYS: usize = 3;
 /// From so many days on, months are shown.
 const MONTHLY_DAYS: usize = 400;
+/// A number of a group.
+type Figure = fn(&Tally) -> u64;
 /// What has no name.
 const NONE: &str = "(none)";
 
@@ -88,7 +90,7 @@ fn usd(picodollars: u128) -> String {
 fn short(number: u128) -> String {
     for (unit, sign) in [(1_000_000_000_000_u128, "T"), (1_000_000_000, "G"), (1_000_000, "M"), (1_000, "k")] {
         if number >= unit {
-            let tenths = number.checked_div(unit / 10).unwrap_or(0);
+            let tenths = number.saturating_add(unit / 20).checked_div(unit / 10).unwrap_or(0);
             let (whole, rest) = (tenths / 10, tenths % 10);
             return if rest == 0 { format!("{whole}{sign}") } else { format!("{whole}.{rest}{sign}") };
         }
@@ -103,8 +105,9 @@ fn counted(number: u128) -> String {
 /// Milliseconds, as seconds where they are many.
 fn duration(ms: u128) -> String {
     match ms {
-        0..10_000 if ms % 1_000 != 0 || ms == 0 => format!("{ms} ms"),
-        _ if ms % 1_000 == 0 => format!("{} s", counted(ms / 1_000)),
+        0..1_000 => format!("{ms} ms"),
+        _ if ms.is_multiple_of(1_000) => format!("{} s", counted(ms / 1_000)),
+        1_000..10_000 => format!("{}.{:02} s", ms / 1_000, ms % 1_000 / 10),
         _ => format!("{}.{} s", counted(ms / 1_000), ms % 1_000 / 100),
     }
 }
@@ -337,14 +340,14 @@ fn cost(axis: &Axis, stack: &[Group], what: &str) -> String {
         series.push(Series { name: "others".into(), colour: MOST_SERIES, values: sum(&|name| !own.contains(&name)) });
     }
     let title = format!("Cost per {}, by {what}", axis.word);
-    let (full, short): (fn(u128) -> String, fn(u128) -> String) =
-        (|p| format!("${}", Usd(p)), |p| format!("${}", Usd(p)));
-    Plot { title: &title, note: "US dollars", places: &axis.places, series, full, short, wide: true }.bars()
+    let words: Words = |picodollars| format!("${}", Usd(picodollars));
+    Plot { title: &title, note: "US dollars", places: &axis.places, series, full: words, short: words, wide: true }
+        .bars()
 }
 
 fn tokens(axis: &Axis, time: &[Group]) -> String {
     let spread = axis.spread(time);
-    let kinds: [(&str, usize, fn(&Tally) -> u64); 5] = [
+    let kinds: [(&str, usize, Figure); 5] = [
         ("prompt, uncached", 0, |t| t.prompt.saturating_sub(t.cached).saturating_sub(t.written)),
         ("prompt, from cache", 5, |t| t.cached),
         ("prompt, written to cache", 3, |t| t.written),
@@ -368,7 +371,7 @@ fn requests(axis: &Axis, time: &[Group]) -> String {
     Plot { title: &title, note, places: &axis.places, series, full: counted, short, wide: false }.bars()
 }
 
-fn summed(spread: &[Vec<(Option<&str>, &Tally)>], of: fn(&Tally) -> u64) -> Vec<Option<u128>> {
+fn summed(spread: &[Vec<(Option<&str>, &Tally)>], of: Figure) -> Vec<Option<u128>> {
     let sum = |place: &Vec<(Option<&str>, &Tally)>| place.iter().map(|(_, tally)| u128::from(of(tally))).sum();
     spread.iter().map(|place| Some(sum(place))).collect()
 }
@@ -438,8 +441,9 @@ fn cells(out: &mut String, tally: &Tally, whole: Option<u128>) {
         let class = if bad > 0 { " class=\"bad\"" } else { "" };
         let _ = write!(out, "<td{class}>{}</td>", grouped(bad));
     }
-    for number in [tally.estimated, tally.prompt, tally.cached, tally.written, tally.completion, tally.reasoning] {
-        let _ = write!(out, "<td>{}</td>", grouped(number));
+    let _ = write!(out, "<td>{}</td>", grouped(tally.estimated));
+    for number in [tally.prompt, tally.cached, tally.written, tally.completion, tally.reasoning] {
+        let _ = write!(out, "<td title=\"{}\">{}</td>", grouped(number), short(number.into()));
     }
     for (sketch, percent) in [(&tally.latency, 50), (&tally.latency, 99), (&tally.first, 50), (&tally.first, 99)] {
         let _ = write!(out, "<td>{}</td>", sketch.percentile(percent).map_or("–".to_owned(), |ms| duration(ms.into())));
@@ -465,10 +469,12 @@ mod tests {
         ] {
             assert_eq!(usd(picodollars), want, "{picodollars}");
         }
-        for (number, want) in [(999, "999"), (1_000, "1k"), (1_549_999, "1.5M"), (20_000_000_000, "20G")] {
+        for (number, want) in
+            [(999, "999"), (1_000, "1k"), (1_549_999, "1.5M"), (19_992_983, "20M"), (20_000_000_000, "20G")]
+        {
             assert_eq!(short(number), want);
         }
-        for (ms, want) in [(0, "0 ms"), (999, "999 ms"), (2_000, "2 s"), (9_999, "9999 ms"), (12_345, "12.3 s")] {
+        for (ms, want) in [(0, "0 ms"), (999, "999 ms"), (2_000, "2 s"), (9_876, "9.87 s"), (12_345, "12.3 s")] {
             assert_eq!(duration(ms), want);
         }
         for (name, want) in [

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Where records go.
 enum Sink {
-    Parquet(parquet::Writer<BufWriter<File>>),
+    Parquet(Box<parquet::Writer<BufWriter<File>>>),
     Csv(BufWriter<File>),
     Lines(BufWriter<File>),
 }
@@ -27,7 +27,7 @@ impl Sink {
     fn new(format: ExportFormat, file: File) -> io::Result<Self> {
         let mut file = BufWriter::with_capacity(1 << 20, file);
         Ok(match format {
-            ExportFormat::Parquet => Self::Parquet(parquet::Writer::new(file).map_err(io::Error::other)?),
+            ExportFormat::Parquet => Self::Parquet(Box::new(parquet::Writer::new(file).map_err(io::Error::other)?)),
             ExportFormat::Csv => {
                 csv::head(&mut file)?;
                 Self::Csv(file)

@@ -87,11 +87,6 @@ impl View {
         Self { by: by.to_vec(), groups, most, other: Tally::default(), merged: 0, key }
     }
 
-    /// What it groups by.
-    pub fn by(&self) -> &[Dimension] {
-        &self.by
-    }
-
     /// How many groups were merged.
     pub fn merged(&self) -> u64 {
         self.merged
@@ -181,15 +176,16 @@ impl View {
     /// Merges the smallest groups, so that a tenth of the room is free again.
     fn prune(&mut self) {
         let room = self.most.saturating_sub(self.most / 10);
-        let mut sizes: Vec<u64> = self.groups.values().map(|tally| tally.requests).collect();
+        let size = |tally: &Tally| (tally.requests, tally.cost);
+        let mut sizes: Vec<(u64, u128)> = self.groups.values().map(size).collect();
         sizes.sort_unstable_by(|a, b| b.cmp(a));
-        let least = sizes.get(room).copied().unwrap_or(0);
+        let least = sizes.get(room).copied().unwrap_or_default();
         let larger = sizes.iter().filter(|size| **size > least).count();
         let mut equal = room.saturating_sub(larger);
         let (other, merged) = (&mut self.other, &mut self.merged);
         self.groups.retain(|_, tally| {
-            let keep = tally.requests > least || tally.requests == least && equal > 0;
-            if tally.requests == least {
+            let keep = size(tally) > least || size(tally) == least && equal > 0;
+            if size(tally) == least {
                 equal = equal.saturating_sub(1);
             }
             if !keep {
@@ -333,7 +329,7 @@ mod tests {
                 r#"{{"time":"2026-11-2{}T0{}:00:00Z","outcome":"{}","status":{},"duration_ms":{n},"cost_picodollars":{n}}}"#,
                 n % 3,
                 n % 7,
-                if n % 5 == 0 { "timeout" } else { "ok" },
+                if n.is_multiple_of(5) { "timeout" } else { "ok" },
                 200 + n % 2
             )
         };

@@ -289,7 +289,7 @@ fn what_has_no_price_is_refused_by_a_budget_that_does_not_say_otherwise() {
 fn limits_hold_all_at_once_and_their_headers_are_true() {
     let rules = r#"
 limits:
-  - {name: users, per: key, requests_per_minute: 60, tokens_per_minute: 300, concurrent: 2}
+  - {name: users, per: key, requests_per_minute: 60, tokens_per_minute: 500, concurrent: 2}
   - {name: net, per: ip, requests_per_minute: 1000}
 "#;
     let bench = Bench::new(rules);
@@ -310,19 +310,21 @@ limits:
     assert_eq!(set(&edits, "x-ratelimit-limit-requests"), Some("60"));
     assert_eq!(set(&edits, "x-ratelimit-remaining-requests"), Some("59"));
     assert_eq!(set(&edits, "x-ratelimit-reset-requests"), Some("1s"));
-    assert_eq!(set(&edits, "x-ratelimit-remaining-tokens"), Some("200"));
+    assert_eq!(set(&edits, "x-ratelimit-remaining-tokens"), Some("490"));
     assert_eq!(edits.remove.iter().filter(|name| name.starts_with("x-ratelimit")).count(), 1);
-    let (_second, step) = bench.ask(&chat("openai/gpt-4o", 92));
+    // Two are under way.
+    let (second, step) = bench.ask(&chat("openai/gpt-4o", 92));
+    forwarded(step);
+    let (_third, step) = bench.ask(&chat("openai/gpt-4o", 92));
     forwarded(step);
     let (status, body, said) = refusal(bench.ask(&chat("openai/gpt-4o", 92)).1);
     assert_eq!((status, &body["error"]["code"]), (429, &json!("rate_limit_exceeded")));
     assert!(body["error"]["message"].as_str().unwrap().contains("2 requests at the same time"), "{body}");
     assert_eq!(header(&said, "retry-after"), Some("1"));
-    // The first is over: 10 tokens of its 100 were used, 190 are gone with the second's.
-    first.borrow_mut().answer_body(1, true, T0);
-    let (third, step) = bench.ask(&chat("openai/gpt-4o", 180));
-    forwarded(step);
-    drop(third);
+    // The second is over too: 10 and 10 were used, the third reserves 100, so that 380 are left.
+    answer(&second, 1, "openai", 200, 8, 2);
+    second.borrow_mut().answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), false, T0);
+    forwarded(bench.ask(&chat("openai/gpt-4o", 372)).1);
     let other = Bench {
         plan: bench.plan.clone(),
         table: bench.table.clone(),

@@ -206,7 +206,8 @@ fn response_format(value: &Value) -> Option<ResponseFormat> {
         "text" => Some(ResponseFormat::Text),
         "json_object" => Some(ResponseFormat::JsonObject),
         "json_schema" => {
-            let schema = given(value, "json_schema")?;
+            // What is no schema is no format that could be said in other words.
+            let schema = given(value, "json_schema").filter(|of| given(of, "schema").is_none_or(Value::is_object))?;
             Some(ResponseFormat::JsonSchema {
                 name: text(schema, "name").unwrap_or("response").to_owned(),
                 description: text(schema, "description").map(str::to_owned),

@@ -11,6 +11,9 @@ const RIGHT: u64 = 10;
 const TOP: u64 = 10;
 const BOTTOM: u64 = 26;
 
+/// How a number is written.
+pub(super) type Words = fn(u128) -> String;
+
 /// A row of numbers, one for each place on the x axis; `None` where there is none.
 pub(super) struct Series {
     /// What the legend calls it.
@@ -32,9 +35,9 @@ pub(super) struct Plot<'a> {
     /// What is drawn.
     pub series: Vec<Series>,
     /// How a number is written in full.
-    pub full: fn(u128) -> String,
+    pub full: Words,
     /// How it is written at the axis.
-    pub short: fn(u128) -> String,
+    pub short: Words,
     /// Whether it takes the whole width.
     pub wide: bool,
 }
@@ -78,7 +81,7 @@ impl Frame {
         let room = u128::from(HEIGHT.saturating_sub(TOP).saturating_sub(BOTTOM)).saturating_mul(100);
         // Divided first where the product would not fit.
         let scaled = value.checked_mul(room).map_or_else(
-            || value.checked_div((self.top / room).max(1)).unwrap_or(0).min(room),
+            || value.checked_div(self.top.checked_div(room).unwrap_or(1).max(1)).unwrap_or(0).min(room),
             |product| product.checked_div(self.top).unwrap_or(0),
         );
         u64::try_from(scaled).unwrap_or(0)
@@ -115,7 +118,7 @@ impl Plot<'_> {
         let most = (0..self.places.len()).map(sum).max().unwrap_or(0);
         self.drawn(most, |frame, out| {
             let gap = (frame.room() / 6).min(600);
-            let wide = frame.room().saturating_sub(gap).max(50).min(4_000);
+            let wide = frame.room().saturating_sub(gap).clamp(50, 4_000);
             for (place, (name, _)) in self.places.iter().enumerate() {
                 let x = frame.x(place).saturating_add(frame.room().saturating_sub(wide) / 2);
                 let mut below = 0_u128;

@@ -144,6 +144,11 @@ macro_rules! column {
     };
 }
 
+/// A record of which nothing is known yet. Every record says something of usage, if only that nothing is known.
+pub(super) fn blank() -> Entry<'static> {
+    Entry { usage: Some(Default::default()), ..Entry::default() }
+}
+
 /// Every column, in order.
 pub(super) const COLUMNS: &[Column] = &[
     column!(text time),

@@ -1,7 +1,7 @@
 //! Records as CSV (RFC 4180), in the convention of PostgreSQL's `COPY … CSV`: a value that is not there is empty, an empty
 //! text is `""`. CSV libraries do not tell the two apart, and records must come back as they were.
 
-use super::columns::{COLUMNS, Cell, Column, named};
+use super::columns::{COLUMNS, Cell, Column, blank, named};
 use crate::cli::usage::entry::Entry;
 use crate::cli::usage::output::csv_field;
 use std::io::{self, BufRead, Write};
@@ -69,7 +69,7 @@ impl<R: BufRead> Rows<R> {
         if fields.len() != self.columns.len() {
             return Err(wrong(format!("found {} fields, expected {}", fields.len(), self.columns.len())));
         }
-        let mut entry = Entry::default();
+        let mut entry = blank();
         for (column, field) in self.columns.iter().zip(fields) {
             if let (Some(column), Some(text)) = (column, field) {
                 let set = Cell::read(column.kind, text).and_then(|cell| (column.set)(&mut entry, cell));

@@ -1,6 +1,6 @@
 //! Records as Parquet: a flat table, every column optional, compressed with zstd. Row by row in row groups of bounded size.
 
-use super::columns::{COLUMNS, Cell, Column, Kind, named};
+use super::columns::{COLUMNS, Cell, Column, Kind, blank, named};
 use crate::cli::usage::entry::Entry;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl};
@@ -166,7 +166,7 @@ pub(super) fn read(file: File, take: &mut dyn FnMut(Entry<'_>) -> Result<(), Str
         let mut left = rows;
         while left > 0 {
             let count = left.min(BATCH);
-            let mut entries: Vec<Entry<'static>> = (0..count).map(|_| Entry::default()).collect();
+            let mut entries: Vec<Entry<'static>> = (0..count).map(|_| blank()).collect();
             for (column, optional, reader) in &mut readers {
                 let cells = cells(reader, count, *optional).map_err(|why| format!("{}: {why}", column.name))?;
                 if cells.len() != count {

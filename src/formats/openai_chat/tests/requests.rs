@@ -357,6 +357,8 @@ fn a_request_of_this_format_comes_back_whole() {
             "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto", "tools": []}}}),
         json!({"model": "x", "messages": user("hi".into()), "thinking": {"type": "enabled"},
             "response_format": {"type": "regex", "pattern": "x"}, "tool_choice": {"type": "function", "function": {"name": "f"}}}),
+        json!({"model": "x", "messages": user("hi".into()),
+            "response_format": {"type": "json_schema", "json_schema": {"name": "s", "schema": 5}}}),
     ] {
         let request = read_request(&body).unwrap();
         let (again, dropped) = written(&request, &outgoing(&request.model));
