@@ -40,6 +40,7 @@ pub use untouched::{Untouched, untouched};
 
 use crate::admit::{self, Caller, Denied};
 use crate::config::{Plan, Target};
+use crate::cost::Usd;
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::embeddings::EmbeddingsRequest;
 use crate::formats::{Format, anthropic_messages};
@@ -132,6 +133,8 @@ pub struct Exchange {
     decision: Option<Decision>,
     /// What is reserved for it.
     admission: Option<Admission>,
+    /// What budgets hold for spent because nobody knows the cost.
+    held: Option<Usd>,
     /// The budget or limit that it did not fit.
     exceeded: Option<String>,
     /// The targets of which one was refused room last.
@@ -205,6 +208,7 @@ impl Exchange {
             counted_for: None,
             decision: None,
             admission: None,
+            held: None,
             exceeded: None,
             refused_for: None,
             passing_limits: (None, 1),

@@ -14,7 +14,7 @@ use crate::formats::Format;
 use crate::formats::canonical::{ApiError, ErrorKind};
 use crate::host::{Span, Time};
 use crate::route::Decision;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The fewest output tokens that an answer is clamped to: with fewer there is no answer worth its prompt.
@@ -442,7 +442,8 @@ impl Exchange {
             let ours = |bill: &&Bill| !of_target || self.value_of(scope, &bill.target) == entry.value;
             let mut bills = bills.iter().filter(ours);
             match entry.rule {
-                _ if entry.more => Some(0),
+                // It stands with what it adds to.
+                _ if entry.more && bills.clone().all(|bill| bill.cost.is_some() || !bill.priced) => Some(0),
                 Rule::Requests(_) if of_target => {
                     let tried = |tried: &&super::Tried| match &tried.at {
                         Some(target) => self.value_of(scope, target) == entry.value,
@@ -464,6 +465,15 @@ impl Exchange {
             }
         });
         let used: Vec<Option<u128>> = used.collect();
+        let claims = admission.entries.iter().zip(admission.hold.claims()).zip(&used);
+        let unknown = claims.filter(|((entry, _), used)| matches!(entry.rule, Rule::Budget(_)) && used.is_none());
+        // What stays reserved of one account, in one claim or two.
+        let mut held: BTreeMap<&str, u128> = BTreeMap::new();
+        for ((_, claim), _) in unknown {
+            let sum = held.entry(&claim.account).or_default();
+            *sum = sum.saturating_add(claim.amount);
+        }
+        self.held = held.into_values().max().map(Usd);
         admission.hold.settle(&*self.world.shared, &used, now);
     }
 

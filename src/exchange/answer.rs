@@ -216,6 +216,11 @@ impl Exchange {
         self.status.is_none() && self.replied.is_none() && self.ledger.tried.last().is_some_and(is_open)
     }
 
+    /// What budgets hold for spent because nobody knows the cost: all that was reserved.
+    pub fn held(&self) -> Option<Usd> {
+        self.held
+    }
+
     /// The budget or limit that the request did not fit.
     pub fn exceeded(&self) -> Option<&str> {
         self.exceeded.as_deref()
