@@ -38,8 +38,9 @@ setup: targets $(VENV)/.run $(VENV)/.test $(TOOLS)/bin/wasm-bindgen-test-runner 
 
 .PHONY: build
 build: targets ## target/wasm32-wasip1/release/conduit.wasm and target/release/conduit
-	@cargo build --release --lib --target wasm32-wasip1
-	@$(QUICK) cargo build --release --bin conduit
+	@# Side by side: the module's last step keeps one processor busy for minutes.
+	@cargo build --release --lib --target wasm32-wasip1 & module=$$!; \
+	  $(QUICK) cargo build --release --bin conduit && wait $$module
 
 .PHONY: check
 check: lint deny ## fmt, clippy, deny
@@ -81,9 +82,15 @@ wasm-test: build ## scripted exchanges on the built conduit.wasm in a native hos
 pure: targets $(TOOLS)/bin/wasm-bindgen-test-runner node ## the pure core's tests, compiled to wasm, under Node
 	@$(WITH_NODE) cargo test --lib --target wasm32-unknown-unknown
 
+E2E_MATRIX := tests/e2e/test_matrix.py tests/e2e/test_frameworks.py
+
 .PHONY: e2e
 e2e: build load $(VENV)/.run $(VENV)/.test $(NODE_SDKS) ## a real Envoy, mock providers and the vendors' own SDKs
-	@$(WITH_NODE) $(VENV)/bin/python -m pytest -q tests/e2e
+	@# In two parts side by side: most of the time something waits. What the second says is shown after the first.
+	@mkdir -p target; export $(WITH_NODE); log=target/e2e-matrix.log; \
+	  $(VENV)/bin/python -m pytest -q $(E2E_MATRIX) >$$log 2>&1 & matrix=$$!; first=0; second=0; \
+	  $(VENV)/bin/python -m pytest -q tests/e2e $(E2E_MATRIX:%=--ignore=%) || first=$$?; \
+	  wait $$matrix || second=$$?; [ $$second = 0 ] && tail -n 2 $$log || cat $$log; [ $$first = 0 ] && [ $$second = 0 ]
 
 .PHONY: load
 load: targets

@@ -149,6 +149,8 @@ pub struct Host {
     pub log: Vec<(u32, String)>,
     /// Level below which the module need not log.
     pub log_level: u32,
+    /// What properties of the client's connection say to each gateway context made from now on.
+    pub connection: BTreeMap<Vec<u8>, Vec<u8>>,
     /// Stream contexts.
     pub contexts: HashMap<u32, Context>,
     /// The context that host calls refer to.

@@ -270,7 +270,9 @@ impl Vm {
     pub fn create(&mut self, role: &str, properties: BTreeMap<Vec<u8>, Vec<u8>>) -> u32 {
         let root = if role == GATEWAY { self.gateway } else { self.upstream };
         let id = self.take_id();
-        self.host().contexts.insert(id, Context { root, properties, ..Context::default() });
+        let mut all = if role == GATEWAY { self.host().connection.clone() } else { BTreeMap::new() };
+        all.extend(properties);
+        self.host().contexts.insert(id, Context { root, properties: all, ..Context::default() });
         self.host().effective = id;
         self.must::<_, ()>("proxy_on_context_create", (id, root));
         id

@@ -1,5 +1,6 @@
 //! Scripted exchanges on the built `conduit.wasm`.
 
+mod admission;
 mod answers;
 mod endings;
 mod failures;
