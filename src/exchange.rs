@@ -40,6 +40,7 @@ pub use untouched::{Untouched, untouched};
 
 use crate::admit::{self, Caller, Denied};
 use crate::config::{Plan, Target};
+use crate::cost::Usd;
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::embeddings::EmbeddingsRequest;
 use crate::formats::{Format, anthropic_messages};
@@ -49,7 +50,7 @@ use crate::route::{self, Decision, Reason, RouteError, cooldown};
 use crate::tokens::{self, calibration};
 use crate::usage::{Count, Known, Tokens};
 use admission::Admission;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// The request header that the route's `cluster_header` reads.
@@ -132,12 +133,18 @@ pub struct Exchange {
     decision: Option<Decision>,
     /// What is reserved for it.
     admission: Option<Admission>,
+    /// What budgets hold for spent because nobody knows the cost.
+    held: Option<Usd>,
     /// The budget or limit that it did not fit.
     exceeded: Option<String>,
     /// The targets of which one was refused room last.
     refused_for: Option<Vec<Arc<Target>>>,
     /// The output limit and the number of answers of a request that passes unread.
     passing_limits: (Option<u64>, u64),
+    /// Whether its provider adds to its prompt.
+    passing_grows: bool,
+    /// Whether a body follows the request's headers.
+    has_body: bool,
     ledger: Ledger,
     request_id: Option<String>,
     query: String,
@@ -201,9 +208,12 @@ impl Exchange {
             counted_for: None,
             decision: None,
             admission: None,
+            held: None,
             exceeded: None,
             refused_for: None,
             passing_limits: (None, 1),
+            passing_grows: false,
+            has_body: !ends,
             ledger: Ledger::default(),
             request_id: headers.get("x-request-id").map(str::to_owned),
             query: headers::without_credentials(query),
@@ -481,7 +491,8 @@ impl Exchange {
         let Some(target) = self.ledger.answered.as_ref().filter(|target| self.plan.names(target)) else { return };
         let counted = self.counted_for.as_ref().is_some_and(|counted| counted.name == target.name);
         // What a provider adds by itself says nothing of the prompt.
-        if counted && self.request.as_ref().is_some_and(|request| !worst::grows(request)) {
+        let plain = |request: &ChatRequest| request.for_provider.is_empty() && !worst::grows(request);
+        if counted && self.request.as_ref().is_some_and(plain) {
             calibration::learn(&*self.world.shared, target, raw, reported);
         }
     }
@@ -498,6 +509,12 @@ impl Exchange {
             }
             None => embeddings::recount(self, target).or(self.counted),
         }
+    }
+
+    /// What the client says to one provider only.
+    fn for_provider(&self) -> Option<&Map<String, Value>> {
+        let of_chat = self.request.as_ref().map(|request| &request.for_provider);
+        of_chat.or(self.embeddings.as_ref().map(|request| &request.for_provider))
     }
 
     /// The length of a body that passes unread, in bytes: no tokenizer makes more tokens of a text.

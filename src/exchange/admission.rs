@@ -5,7 +5,7 @@
 //! happens.
 
 use super::worst::{self, Worst};
-use super::{Endpoint, Exchange, Reply, Step};
+use super::{Endpoint, Exchange, Reply, Step, outgoing};
 use crate::admit::accounts::{self, Claim, Full, Gauge, Hold, Standing};
 use crate::admit::rules::{Budget, Limit, OnExceed, Scope};
 use crate::config::{Plan, Target};
@@ -14,7 +14,7 @@ use crate::formats::Format;
 use crate::formats::canonical::{ApiError, ErrorKind};
 use crate::host::{Span, Time};
 use crate::route::Decision;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The fewest output tokens that an answer is clamped to: with fewer there is no answer worth its prompt.
@@ -38,6 +38,8 @@ struct Entry {
     rule: Rule,
     /// Which of the rule's accounts: the value of its scope.
     value: String,
+    /// Whether its claim adds to one before it.
+    more: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +59,8 @@ enum Refusal {
 /// What one attempt used, for the accounts.
 pub(super) struct Bill {
     pub target: Arc<Target>,
-    pub tokens: u64,
+    /// `None`: nobody knows.
+    pub tokens: Option<u64>,
     /// `None`: nobody knows.
     pub cost: Option<Usd>,
     /// Whether the target has a price at all.
@@ -95,6 +98,9 @@ impl Exchange {
         self.release();
         if !self.is_bound() {
             return Ok(decision);
+        }
+        if let Err(error) = outgoing::refuse_reckoned(self) {
+            return Err(self.error(&error));
         }
         let mut forced = BTreeSet::new();
         let mut cap = None;
@@ -171,13 +177,16 @@ impl Exchange {
                 }
             }
             for (value, amount) in values {
-                let Some((account, gauge)) = account(&self.plan, rule, &value, self.began) else { continue };
+                let Some((account, gauge)) = account(&self.plan, rule, &value, self.now) else { continue };
                 let forced = matches!(rule, Rule::Budget(index) if forced.contains(&index));
                 claims.push(Claim { account, gauge, amount, forced });
-                entries.push(Entry { rule, value });
+                entries.push(Entry { rule, value, more: false });
             }
         }
-        let output = worsts.iter().filter_map(|worst| worst.output).max();
+        // What holds no budget is no reason to cut a stream.
+        let holds = |(entry, claim): (&Entry, &Claim)| matches!(entry.rule, Rule::Budget(_)) && !claim.forced;
+        let bounds = entries.iter().zip(&claims).any(holds);
+        let output = worsts.iter().filter_map(|worst| worst.output).max().filter(|_| bounds);
         match accounts::reserve(&*self.world.shared, claims, self.now) {
             Ok(hold) => Ok(Admission { hold, entries, cap, output }),
             Err(full) => match entries.into_iter().nth(full.claim) {
@@ -212,7 +221,7 @@ impl Exchange {
             Endpoint::CountTokens => false,
             Endpoint::Other { .. } => {
                 let asks = self.headers.get(":method").is_some_and(|method| method == "POST");
-                self.model_asked.is_some() || asks && !self.endpoint.is_free()
+                self.model_asked.is_some() || self.is_unseen() || asks && !self.endpoint.is_free()
             }
             _ => true,
         }
@@ -259,8 +268,10 @@ impl Exchange {
     fn affordable(&self, targets: &[Arc<Target>], left: u128) -> Option<u64> {
         let request = self.request.as_ref().filter(|_| self.endpoint.is_chat())?;
         let thinks = request.thinking_budget().unwrap_or(0);
+        // Counting is what takes time.
+        let counted: Vec<_> = targets.iter().map(|target| (target, self.counted_at(target))).collect();
         let cost = |cap: u64| {
-            let costs = targets.iter().map(|target| worst::of(self, target, Some(cap)).cost);
+            let costs = counted.iter().map(|(target, count)| worst::counted(self, target, *count, Some(cap)).cost);
             costs.collect::<Option<Vec<_>>>()?.into_iter().max().map(|cost| cost.0)
         };
         // Reasoning comes out of the same limit; a provider refuses one that leaves nothing to say.
@@ -296,6 +307,7 @@ impl Exchange {
             Refusal::Unpriced { budget, target } => {
                 let Some(budget) = plan.budgets.get(*budget) else { return self.lost() };
                 let what = match target.model.as_str() {
+                    _ if self.is_unseen() => "what is sent to this path",
                     "" => "what names no model",
                     _ if self.endpoint.is_work_for_later() => "what this path starts",
                     _ => target.name.as_str(),
@@ -378,6 +390,64 @@ impl Exchange {
         }
     }
 
+    /// Finds room for another attempt beside what earlier ones were billed.
+    ///
+    /// # Errors
+    /// A budget has none.
+    pub(super) fn find_more_room(&mut self, target: &Arc<Target>, now: Time) -> Result<(), ApiError> {
+        let tried = self.ledger.tried.iter().filter_map(|tried| Some((tried.at.as_ref()?, self.billed(tried)?.1)));
+        let billed: Vec<(&Arc<Target>, Option<Usd>)> = tried.collect();
+        let Some(admission) = self.admission.as_ref().filter(|_| !billed.is_empty()) else { return Ok(()) };
+        let most = |target: &Target| worst::of(self, target, admission.cap).cost.unwrap_or_default();
+        let wants = most(target);
+        let held = admission.hold.claims();
+        let (mut claims, mut entries) = (Vec::new(), Vec::new());
+        for (entry, claim) in admission.entries.iter().zip(held).filter(|(entry, _)| !entry.more) {
+            let (Rule::Budget(_), Some(scope)) = (entry.rule, scope_of(&self.plan, entry.rule)) else { continue };
+            let ours = |target: &Target| !scope.is_of_target() || self.value_of(scope, target) == entry.value;
+            if !ours(target) {
+                continue;
+            }
+            // What nobody knows may be all of it.
+            let costs = billed
+                .iter()
+                .filter(|(target, _)| ours(target))
+                .map(|(target, cost)| cost.unwrap_or_else(|| most(target)));
+            let needs = costs.fold(wants, Usd::plus).0;
+            let has = held.iter().filter(|other| other.account == claim.account);
+            let has = has.fold(0_u128, |sum, claim| sum.saturating_add(claim.amount));
+            if needs > has {
+                claims.push(Claim { amount: needs.saturating_sub(has), ..claim.clone() });
+                entries.push(Entry { more: true, ..entry.clone() });
+            }
+        }
+        let found = accounts::reserve(&*self.world.shared, claims, now);
+        match (found, &mut self.admission) {
+            (Ok(hold), Some(admission)) => {
+                admission.hold.join(hold);
+                admission.entries.extend(entries);
+                Ok(())
+            }
+            (Ok(_), None) => Ok(()),
+            (Err(full), _) => {
+                let rule = entries.get(full.claim).map(|entry| entry.rule);
+                let Some(Rule::Budget(index)) = rule else { return Ok(()) };
+                let name = self.plan.budgets.get(index).map(|budget| budget.name.clone()).unwrap_or_default();
+                let message = format!(
+                    "budget {name}: what an attempt before was billed leaves no room for one at {}, which may cost up to \
+                     {wants} USD",
+                    target.name
+                );
+                self.exceeded = Some(name);
+                let mut error = ApiError::new(429, message).with_code("budget_exceeded");
+                if self.format != Format::AnthropicMessages {
+                    error.kind = ErrorKind::Billing;
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Puts what was used in the place of what was reserved. Once; later calls do nothing.
     pub(super) fn settle(&mut self, now: Time) {
         let Some(admission) = self.admission.take() else { return };
@@ -389,6 +459,8 @@ impl Exchange {
             let ours = |bill: &&Bill| !of_target || self.value_of(scope, &bill.target) == entry.value;
             let mut bills = bills.iter().filter(ours);
             match entry.rule {
+                // It stands with what it adds to.
+                _ if entry.more && bills.clone().all(|bill| bill.cost.is_some() || !bill.priced) => Some(0),
                 Rule::Requests(_) if of_target => {
                     let tried = |tried: &&super::Tried| match &tried.at {
                         Some(target) => self.value_of(scope, target) == entry.value,
@@ -398,7 +470,9 @@ impl Exchange {
                 }
                 Rule::Requests(_) => Some(u128::from(sent)),
                 Rule::Concurrent(_) => Some(0),
-                Rule::Tokens(_) => Some(bills.fold(0, |sum: u128, bill| sum.saturating_add(u128::from(bill.tokens)))),
+                Rule::Tokens(_) => {
+                    bills.try_fold(0_u128, |sum, bill| Some(sum.saturating_add(u128::from(bill.tokens?))))
+                }
                 Rule::Budget(_) => bills.try_fold(0_u128, |sum, bill| match bill.cost {
                     Some(cost) => Some(sum.saturating_add(cost.0)),
                     // What was reserved stands for what nobody knows; where there is no price, for nothing.
@@ -408,6 +482,15 @@ impl Exchange {
             }
         });
         let used: Vec<Option<u128>> = used.collect();
+        let claims = admission.entries.iter().zip(admission.hold.claims()).zip(&used);
+        let unknown = claims.filter(|((entry, _), used)| matches!(entry.rule, Rule::Budget(_)) && used.is_none());
+        // What stays reserved of one account, in one claim or two.
+        let mut held: BTreeMap<&str, u128> = BTreeMap::new();
+        for ((_, claim), _) in unknown {
+            let sum = held.entry(&claim.account).or_default();
+            *sum = sum.saturating_add(claim.amount);
+        }
+        self.held = held.into_values().max().map(Usd);
         admission.hold.settle(&*self.world.shared, &used, now);
     }
 
@@ -429,7 +512,7 @@ impl Exchange {
                 }
                 Rule::Budget(_) | Rule::Concurrent(_) => return None,
             };
-            let (account, gauge) = account(&self.plan, rule, &self.value_of(scope, target), self.began)?;
+            let (account, gauge) = account(&self.plan, rule, &self.value_of(scope, target), now)?;
             Some((kind, accounts::standing(&*self.world.shared, &account, gauge, now)))
         };
         self.rules().filter_map(stands).collect()
@@ -454,11 +537,11 @@ fn scope_of(plan: &Plan, rule: Rule) -> Option<&Scope> {
     }
 }
 
-fn account(plan: &Plan, rule: Rule, value: &str, began: Time) -> Option<(String, Gauge)> {
+fn account(plan: &Plan, rule: Rule, value: &str, now: Time) -> Option<(String, Gauge)> {
     Some(match rule {
         Rule::Budget(index) => {
             let budget = plan.budgets.get(index)?;
-            (budget.account(value), budget.gauge(began))
+            (budget.account(value), budget.gauge(now))
         }
         Rule::Requests(index) => {
             let limit = plan.limits.get(index)?;

@@ -178,22 +178,48 @@ impl Exchange {
     }
 
     /// Our own count of what was used, where the provider did not report it: the client hung up, or the provider broke
-    /// off, or never reports. Where only the prompt was reported yet, as Anthropic's streams begin, nothing was said,
-    /// and the prompt is billed.
+    /// off, or never reports, or not all. Where only the prompt was reported yet, as Anthropic's streams begin, nothing
+    /// was said, and the prompt is billed.
     fn estimate(&mut self) {
-        // A stream that began, or an answer that its client did not wait for: the provider had the prompt.
-        let begun =
-            !self.ledger.said.is_empty() || (self.ledger.streamed && self.ledger.tried.last().is_some_and(is_2xx));
-        let left = self.status.is_none() && self.replied.is_none() && self.ledger.tried.last().is_some_and(is_open);
-        let asks = self.endpoint.is_chat();
-        if self.ledger.usage.output.is_some() || !(begun || left && asks) {
+        let left = self.is_left();
+        if left && self.endpoint == Endpoint::Embeddings {
+            self.estimate_input();
             return;
         }
-        self.ledger.usage.output = Some(self.ledger.said.tokens().tokens);
-        self.estimated = true;
-        if self.ledger.usage.input.is_none() {
-            self.ledger.usage.input = self.counted.map(|c| c.tokens);
+        // An answer that began, or one that its client did not wait for: the provider had the prompt.
+        let asks = self.endpoint.is_chat();
+        let ledger = &mut self.ledger;
+        let answered = asks && ledger.tried.last().is_some_and(is_2xx);
+        let begun = !ledger.said.is_empty() || (answered && (ledger.streamed || !ledger.usage.is_empty()));
+        if !(begun || left && asks) {
+            return;
         }
+        let said = ledger.said.tokens().tokens;
+        // Some report as they go: what was said after the last report is not in it.
+        let unfinished = !self.answer_ended || ledger.cut;
+        let late = unfinished && ledger.said.len() > ledger.reported_at;
+        if ledger.usage.output.is_none_or(|output| late && said > output) {
+            ledger.usage.output = Some(said);
+            self.estimated = true;
+        }
+        self.estimate_input();
+    }
+
+    fn estimate_input(&mut self) {
+        if self.ledger.usage.input.is_none() {
+            self.ledger.usage.input = self.counted.map(|count| count.tokens);
+            self.estimated = true;
+        }
+    }
+
+    /// Whether the client left while a provider was at work.
+    fn is_left(&self) -> bool {
+        self.status.is_none() && self.replied.is_none() && self.ledger.tried.last().is_some_and(is_open)
+    }
+
+    /// What budgets hold for spent because nobody knows the cost: all that was reserved.
+    pub fn held(&self) -> Option<Usd> {
+        self.held
     }
 
     /// The budget or limit that the request did not fit.
@@ -221,7 +247,8 @@ impl Exchange {
     /// What each attempt used that its provider bills, in their order.
     pub(super) fn bills(&self) -> Vec<Bill> {
         let bill = |target: &Arc<Target>, usage: &Usage| Bill {
-            tokens: usage.input.unwrap_or_default().plus(usage.output.unwrap_or_default()).0,
+            tokens: (!usage.is_empty())
+                .then(|| usage.input.unwrap_or_default().plus(usage.output.unwrap_or_default()).0),
             cost: self.cost_of(target, usage),
             priced: target.price.is_some(),
             target: Arc::clone(target),
@@ -229,8 +256,9 @@ impl Exchange {
         let tried = &self.ledger.tried;
         let before = tried.iter().filter_map(|tried| Some(bill(tried.at.as_ref()?, tried.billed.as_ref()?)));
         let answered = self.ledger.answered.as_ref();
-        // A provider that answered without a word of usage may bill all the same.
-        let silent = self.ledger.usage.is_empty() && !tried.last().is_some_and(is_2xx);
+        // A provider that answered without a word of usage may bill all the same, and so may one that was left at work.
+        let works = tried.last().is_some_and(is_2xx) || self.is_left();
+        let silent = self.ledger.usage.is_empty() && !works;
         let last = answered.filter(|_| !silent).map(|target| bill(target, &self.ledger.usage));
         before.chain(last).collect()
     }

@@ -92,12 +92,16 @@ impl Attempt {
         let mut credentials = providers::credentials(provider, now);
         credentials.extend(borrowed.google_token.clone());
         let credentials = Credentials::new(credentials);
-        let ledger = &mut borrowed.ledger;
         // What the attempt before reported is billed, whatever became of its answer.
-        let before = std::mem::take(&mut ledger.usage);
-        if let Some(tried) = ledger.tried.last_mut().filter(|_| !before.is_empty()) {
+        let before = std::mem::take(&mut borrowed.ledger.usage);
+        if let Some(tried) = borrowed.ledger.tried.last_mut().filter(|_| !before.is_empty()) {
             tried.billed = Some(before);
         }
+        if let Err(error) = borrowed.find_more_room(&target, now) {
+            borrowed.ledger.refused = true;
+            return Err(AttemptError { status: error.status, body: borrowed.format.write_error(&error) });
+        }
+        let ledger = &mut borrowed.ledger;
         let at = Some(Arc::clone(&target));
         ledger.tried.push(Tried {
             target: target.name.clone(),
@@ -108,6 +112,7 @@ impl Attempt {
             billed: None,
         });
         ledger.said = Meter::new(target.tokenizer);
+        ledger.reported_at = 0;
         ledger.cut = false;
         ledger.streamed = false;
         ledger.refused = false;
@@ -462,10 +467,11 @@ fn whole_answer(
     let failed = json.as_ref().is_some_and(|json| !has_answer(json, spoken)) && spoken.read_answer(body).is_err();
     // What was compressed unasked is the client's to read; what is no JSON is no answer to any client, nor is an error.
     if json.is_some() && !failed || same && !readable {
-        match json.and_then(|json| usage_of(&json, spoken)) {
-            Some(usage) => exchange.ledger.usage = usage,
-            None => exchange.ledger.said.push(&said(spoken, body)),
+        let usage = json.and_then(|json| usage_of(&json, spoken)).unwrap_or_default();
+        if usage.output.is_none() {
+            exchange.ledger.said.push(&said(spoken, body));
         }
+        exchange.ledger.usage = usage;
         return Whole { status, content_type: JSON, body: None };
     }
     let mut answer = match spoken.read_answer(body) {

@@ -32,6 +32,8 @@ pub struct Ledger {
     pub usage: Usage,
     /// What was said so far, counted for where no usage comes.
     pub said: Meter,
+    /// How much of it, in bytes, had been said when the provider last reported its output.
+    pub reported_at: u64,
     /// The target that answered (or was tried last).
     pub answered: Option<Arc<Target>>,
     /// The provider's stream ended before its end, or held an error.

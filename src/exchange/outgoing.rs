@@ -155,6 +155,45 @@ pub(super) fn own_parameters<'a>(
     by_kind.into_iter().chain(by_name).flatten()
 }
 
+/// What budgets and limits reckon with: said for one provider only, it would be another answer's.
+const RECKONED: &[&str] = &[
+    "n",
+    "best_of",
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "generationConfig",
+    "generation_config",
+    "inferenceConfig",
+    "service_tier",
+    "serviceTier",
+    "modalities",
+    "prediction",
+];
+
+/// The first of these names that is said for one provider only, by its path.
+fn said_apart(for_provider: &Map<String, Value>, names: &[&str]) -> Option<String> {
+    let mut all = for_provider.iter().flat_map(|(provider, own)| own.as_object().map(|own| (provider, own)));
+    all.find_map(|(provider, own)| {
+        let name = names.iter().find(|name| own.contains_key(**name))?;
+        Some(format!("{provider}.{name}"))
+    })
+}
+
+/// Fails where something is said for one provider only that budgets and limits reckon with.
+pub(super) fn refuse_reckoned(exchange: &Exchange) -> Result<(), ApiError> {
+    match exchange.for_provider().and_then(|own| said_apart(own, RECKONED)) {
+        None => Ok(()),
+        Some(path) => {
+            let name = path.rsplit('.').next().unwrap_or_default();
+            let message = format!(
+                "{path}: the budgets and limits of this gateway reckon with `{name}`; say it for all providers"
+            );
+            Err(ApiError::new(400, message).with_param(path))
+        }
+    }
+}
+
 /// How a request's headers change for an attempt, and whether its body is wanted. `headers` are what earlier attempts
 /// left of them: what one of those took off only for its own format is put back.
 pub(super) fn request_head(
@@ -338,14 +377,32 @@ fn output_limit<'a>(format: Format, provider: &Provider, body: &[u8], limit: u64
         Format::AnthropicMessages => vec![Edit::Set("max_tokens", limit)],
         Format::OpenAiResponses => vec![Edit::Set("max_output_tokens", limit)],
         Format::BedrockConverse => vec![Edit::SetIn("inferenceConfig", "maxTokens", limit)],
-        Format::Gemini => vec![Edit::SetIn("generationConfig", "maxOutputTokens", limit)],
+        Format::Gemini => {
+            // Google reads both ways of writing; what the client wrote must not stand beside ours.
+            let said: BTreeMap<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+            let outer = match said.contains_key("generation_config") && !said.contains_key("generationConfig") {
+                true => "generation_config",
+                false => "generationConfig",
+            };
+            let snake = said.get(outer).is_some_and(|inner| inner.get("max_output_tokens").is_some());
+            let inner = if snake { "max_output_tokens" } else { "maxOutputTokens" };
+            vec![Edit::SetIn(outer, inner, limit)]
+        }
         Format::OpenAiChat => {
             // Two names for one thing, of which a provider takes one together with the client's own.
             let said: BTreeMap<String, IgnoredAny> = serde_json::from_slice(body).unwrap_or_default();
             let renamed = provider.spec.renames.iter().find(|(name, _)| *name == "max_completion_tokens");
             let usual = renamed.map_or("max_completion_tokens", |(_, own)| own);
             let old = said.contains_key("max_tokens") && renamed.is_none();
-            vec![Edit::Set(if old { "max_tokens" } else { usual }, limit)]
+            let mut edits = Vec::new();
+            if old {
+                edits.push(Edit::Set("max_tokens", limit.clone()));
+            }
+            // A client may have said both.
+            if !old || said.contains_key(usual) {
+                edits.push(Edit::Set(usual, limit));
+            }
+            edits
         }
     }
 }
@@ -410,7 +467,7 @@ fn renamed<'a>(request: &ChatRequest, provider: &'a Provider, format: Format) ->
 fn translated(request: &ChatRequest, format: Format, target: &Target, provider: &Provider) -> Result<Sent, ApiError> {
     let outgoing = Outgoing {
         model: &target.model,
-        default_max_tokens: anthropic_messages::default_max_tokens(&target.model),
+        default_max_tokens: default_max_tokens(target),
         rejects: provider.spec.rejects,
     };
     let mut written = format.write_request(request, &outgoing)?;
@@ -423,6 +480,12 @@ fn translated(request: &ChatRequest, format: Format, target: &Target, provider: 
         written.body = splice::edit(&written.body, &own).map_err(|_| no_object())?;
     }
     Ok((written.body, written.dropped))
+}
+
+/// What is asked for where the client set no limit: not more than the file says that the model writes.
+pub(super) fn default_max_tokens(target: &Target) -> u64 {
+    let usual = anthropic_messages::default_max_tokens(&target.model);
+    target.max_output.map_or(usual, |most| usual.min(most))
 }
 
 /// The body in its envelope.

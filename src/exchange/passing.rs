@@ -52,6 +52,8 @@ impl Exchange {
                     std::str::from_utf8(value).ok().map(str::to_owned)
                 };
                 self.streams = text("stream").is_some_and(|stream| stream.eq_ignore_ascii_case("true"));
+                let answers = text("n").and_then(|n| n.trim().parse().ok()).unwrap_or(1);
+                self.passing_limits = (None, answers.max(1));
                 text("model")
             }
             Shape::Json => {
@@ -67,17 +69,23 @@ impl Exchange {
                 if let Some(error) = json.as_ref().and_then(outgoing::refuse_ambiguous) {
                     return self.error(&error);
                 }
-                let number = |path: &str| json.as_ref().and_then(|json| worst::number(json.pointer(path)?));
-                // Which of several names the provider goes by is its own affair.
-                let limits = ["/max_tokens", "/max_output_tokens", "/max_completion_tokens"];
-                let most = limits.iter().filter_map(|path| number(path)).max();
-                self.passing_limits = (most, number("/n").unwrap_or(1).max(number("/best_of").unwrap_or(1)).max(1));
+                self.passing_limits = json.as_ref().map_or((None, 1), worst::passing);
+                self.passing_grows = json.as_ref().is_some_and(worst::passing_grows);
                 self.hides_usage = self.asks_for_usage() && !said("/stream_options/include_usage");
                 json.as_ref().and_then(|json| json.get("model")?.as_str()).map(str::to_owned)
             }
             Shape::Opaque => None,
         };
         self.pass_through(model.filter(|model| !model.is_empty()))
+    }
+
+    /// Whether a request may be billed for what cannot be seen here: a body in no form that is read, or work that is done
+    /// later on what the provider stored.
+    pub(super) fn is_unseen(&self) -> bool {
+        let Endpoint::Other { path } = &self.endpoint else { return false };
+        let later = || path.rsplit('/').next().is_some_and(|last| matches!(last, "batches" | "runs"));
+        let posts = self.has_body && self.headers.get(":method") == Some("POST");
+        posts && (shape(&self.headers) == Shape::Opaque || later())
     }
 
     /// Whether this is a stream that reports its usage only where it is asked to.

@@ -313,7 +313,12 @@ fn follow(event: &StreamEvent, open: &mut BTreeSet<u64>) {
 fn note(events: &[StreamEvent], ledger: &mut Ledger) {
     for event in events {
         match event {
-            StreamEvent::Start { usage, .. } | StreamEvent::Usage(usage) => ledger.usage.merge(usage),
+            StreamEvent::Start { usage, .. } | StreamEvent::Usage(usage) => {
+                ledger.usage.merge(usage);
+                if usage.output.is_some() {
+                    ledger.reported_at = ledger.said.len();
+                }
+            }
             StreamEvent::Text { text, .. }
             | StreamEvent::Thinking { text, .. }
             | StreamEvent::Refusal { text, .. }

@@ -9,6 +9,7 @@ mod cooldown;
 #[cfg(not(target_family = "wasm"))]
 mod decoding;
 mod embeddings;
+mod leaks;
 mod listing;
 mod passing;
 mod providers;

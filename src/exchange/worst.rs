@@ -3,9 +3,9 @@
 use super::{Exchange, outgoing};
 use crate::config::Target;
 use crate::cost::{self, Most, Usd};
+use crate::formats::Format;
 use crate::formats::canonical::{ChatRequest, Message, Part};
-use crate::formats::{Format, anthropic_messages};
-use crate::usage::Tokens;
+use crate::usage::{Count, Tokens};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
@@ -13,6 +13,9 @@ use std::collections::BTreeMap;
 const USUAL_OUTPUT: u64 = 1_024;
 /// Output tokens of a model of which nothing is known.
 const UNKNOWN_OUTPUT: u64 = 131_072;
+
+/// Members that name what the provider stored and adds to the prompt.
+const STORED: &[&str] = &["previous_response_id", "conversation", "cachedContent", "cached_content"];
 
 /// What a request may use at most.
 #[derive(Clone, Debug)]
@@ -29,7 +32,11 @@ pub(super) struct Worst {
 
 /// What the request of an exchange may use at most at a target, with at most `cap` output tokens.
 pub(super) fn of(exchange: &Exchange, target: &Target, cap: Option<u64>) -> Worst {
-    let count = exchange.counted_at(target);
+    counted(exchange, target, exchange.counted_at(target), cap)
+}
+
+/// The same where its prompt is counted already.
+pub(super) fn counted(exchange: &Exchange, target: &Target, count: Option<Count>, cap: Option<u64>) -> Worst {
     let prompt = count.map_or(0, |count| count.tokens.0);
     let most = count.map_or_else(|| unread(exchange, target), |count| count.most.0);
     let request = exchange.request.as_ref();
@@ -46,8 +53,12 @@ pub(super) fn of(exchange: &Exchange, target: &Target, cap: Option<u64>) -> Wors
         (said, known) => said.or(known).unwrap_or(UNKNOWN_OUTPUT),
     };
     let output = if answers { lowered(limit).saturating_mul(choices) } else { 0 };
+    let output = output.saturating_add(request.map_or(0, predicted));
     let limited = if answers { lowered(said.unwrap_or(USUAL_OUTPUT)).saturating_mul(choices) } else { 0 };
     let most = if request.is_some_and(grows) { most.max(target.context.unwrap_or(UNKNOWN_OUTPUT)) } else { most };
+    // What is said to one provider only may take the place of the prompt.
+    let own = exchange.for_provider().into_iter().flat_map(|own| own.values());
+    let most = own.fold(most, |sum, own| sum.saturating_add(length(own)));
     let mut worst = Most { input: Tokens(most), output: Tokens(output), ..Most::default() };
     match request {
         Some(request) => {
@@ -61,7 +72,8 @@ pub(super) fn of(exchange: &Exchange, target: &Target, cap: Option<u64>) -> Wors
         }
         None => {}
     }
-    let price = target.price.as_ref().filter(|_| !exchange.endpoint.is_work_for_later());
+    let hidden = exchange.is_unseen() || exchange.endpoint.is_work_for_later();
+    let price = target.price.as_ref().filter(|_| !hidden);
     let cost = price.and_then(|price| cost::most_at(price, &worst, exchange.began));
     let output = answers.then_some(output);
     Worst { prompt, tokens: prompt.saturating_add(limited), output, cost }
@@ -73,7 +85,7 @@ fn written_limit(exchange: &Exchange, request: &ChatRequest, target: &Target) ->
     const LONGEST_THOUGHT: u64 = 8_192;
     let provider = exchange.plan.provider(target.provider)?;
     let written = provider.spec.format == Format::AnthropicMessages && exchange.format != Format::AnthropicMessages;
-    let usual = written.then(|| anthropic_messages::default_max_tokens(&target.model))?;
+    let usual = written.then(|| outgoing::default_max_tokens(target))?;
     let thought = request.thinking_budget().unwrap_or(LONGEST_THOUGHT);
     Some(if thought < usual { usual } else { usual.saturating_add(thought) })
 }
@@ -81,35 +93,65 @@ fn written_limit(exchange: &Exchange, request: &ChatRequest, target: &Target) ->
 /// Prompt tokens of a body that nobody read: no tokenizer makes more of a text than it has bytes, and no model takes more
 /// than fit.
 fn unread(exchange: &Exchange, target: &Target) -> u64 {
-    exchange.passed_bytes().min(target.context.unwrap_or(UNKNOWN_OUTPUT))
+    let most = target.context.unwrap_or(UNKNOWN_OUTPUT);
+    if exchange.passing_grows { most } else { exchange.passed_bytes().min(most) }
+}
+
+/// The output limit, and how many answers there are to it at most, of a body that passes unread.
+pub(super) fn passing(json: &Value) -> (Option<u64>, u64) {
+    let limits = ["max_tokens", "max_completion_tokens", "max_output_tokens"];
+    // Which of them a provider looks at is its own affair.
+    let limit = limits.iter().filter_map(|name| whole(json.get(*name)?)).max();
+    // Each prompt of a list is answered; a list of numbers is one prompt's tokens.
+    let prompts = json.get("prompt").and_then(Value::as_array).filter(|all| !all.first().is_some_and(Value::is_number));
+    let prompts = prompts.map_or(1, |all| u64::try_from(all.len()).unwrap_or(u64::MAX).max(1));
+    (limit, answers(|name| json.get(name)).saturating_mul(prompts))
+}
+
+/// Whether the prompt of a body that passes unread is more than its bytes.
+pub(super) fn passing_grows(json: &Value) -> bool {
+    STORED.iter().any(|name| json.get(*name).is_some_and(|value| !value.is_null()))
+}
+
+/// How many answers are asked for.
+fn answers<'a>(member: impl Fn(&'static str) -> Option<&'a Value>) -> u64 {
+    ["n", "candidateCount", "best_of"].into_iter().filter_map(|name| whole(member(name)?)).max().unwrap_or(1).max(1)
+}
+
+/// A number, also where it is written as `3.0` or `"3"`, which some providers read.
+fn whole(value: &Value) -> Option<u64> {
+    match value {
+        Value::String(digits) => digits.trim().parse().ok(),
+        // The cast goes to the nearest number that there is.
+        number => number.as_u64().or_else(|| number.as_f64().map(|float| float.ceil() as u64)),
+    }
+}
+
+/// Output tokens that are billed though they are no part of the answer: those of a prediction that it does not take. No
+/// tokenizer makes more of a text than it has bytes
+/// (<https://platform.openai.com/docs/guides/predicted-outputs>, 2026-11-21).
+fn predicted(request: &ChatRequest) -> u64 {
+    request.extra.get("prediction").map_or(0, length)
+}
+
+/// The bytes of a value as JSON.
+fn length(value: &Value) -> u64 {
+    u64::try_from(value.to_string().len()).unwrap_or(u64::MAX)
 }
 
 fn choices(request: &ChatRequest) -> u64 {
-    let n = ["n", "candidateCount"].iter().filter_map(|name| number(request.extra.get(*name)?));
-    n.max().unwrap_or(1).max(1)
-}
-
-/// A whole number as lenient providers read it: `2`, `2.0` and `"2"` are the same to them.
-pub(super) fn number(value: &Value) -> Option<u64> {
-    let lenient = || match value {
-        Value::String(text) => text.trim().parse().ok(),
-        // Rounded up; what is no number of a u64 saturates.
-        Value::Number(number) => number.as_f64().map(|number| number.ceil() as u64),
-        _ => None,
-    };
-    value.as_u64().or_else(lenient)
+    answers(|name| request.extra.get(name))
 }
 
 /// Whether the provider adds to the prompt what nobody here sees: what its own tools find, what it stored. No model takes
 /// more of that than fits.
 pub(super) fn grows(request: &ChatRequest) -> bool {
-    const STORED: &[&str] =
-        &["previous_response_id", "conversation", "prompt", "web_search_options", "cachedContent", "cached_content"];
     let holds = |members: &Map<String, Value>, name: &str| members.get(name).is_some_and(|value| !value.is_null());
-    // Tools for one provider are nowhere counted.
-    let mut own = request.for_provider.values().filter_map(Value::as_object);
-    STORED.iter().any(|name| holds(&request.extra, name))
-        || own.any(|own| STORED.iter().chain(&["tools", "plugins"]).any(|name| holds(own, name)))
+    let own = || request.for_provider.values().filter_map(Value::as_object);
+    let mut names = STORED.iter().chain(&["prompt", "web_search_options"]);
+    names.any(|name| holds(&request.extra, name) || own().any(|own| holds(own, name)))
+        // Tools for one provider are nowhere counted.
+        || own().any(|own| ["tools", "plugins"].iter().any(|name| holds(own, name)))
         || request.tools.iter().any(|tool| tool.builtin.is_some())
 }
 
@@ -130,6 +172,8 @@ fn look(request: &ChatRequest, own: &BTreeMap<&str, &Value>, target: &Target, wo
     let modalities = said("modalities").and_then(Value::as_array);
     worst.audio_output = modalities.is_some_and(|all| all.iter().any(|one| one == "audio"));
     let tier = said("service_tier").or_else(|| said("serviceTier"));
+    // Amazon's is an object.
+    let tier = tier.map(|tier| tier.get("type").unwrap_or(tier));
     worst.service_tier = tier.and_then(Value::as_str).map(str::to_ascii_lowercase);
 }
 

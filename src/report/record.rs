@@ -117,6 +117,9 @@ pub struct Record {
     pub cost_picodollars: Option<u128>,
     /// The same in dollars, as text.
     pub cost_usd: Option<String>,
+    /// What budgets hold for spent because nobody knows the cost, in picodollars: all that was reserved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_picodollars: Option<u128>,
     /// Whether the target has a price.
     pub priced: bool,
     /// Milliseconds until the first byte of the answer's body.
@@ -253,6 +256,7 @@ impl Record {
             usage: usage_record(exchange, &head, known),
             cost_picodollars: cost.map(|Usd(pico)| pico),
             cost_usd: cost.map(|usd| usd.to_string()),
+            held_picodollars: exchange.held().map(|Usd(pico)| pico),
             priced: target.is_some_and(|t| t.price.is_some()),
             ttft_ms: head.first_byte.map(|at| at.since(head.began).millis()),
             duration_ms: now.since(head.began).millis(),

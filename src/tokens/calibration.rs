@@ -162,7 +162,9 @@ impl Fit {
         let learned = part(tokens, error).saturating_add(LEAST);
         // What makes this request less certain than the usual one (images, documents) is as uncertain as before.
         let unusual = stated.saturating_sub(part(raw.tokens.0, self.stated).saturating_add(4 * LEAST));
-        Count::estimated(Tokens(tokens), Tokens(learned.saturating_add(unusual)))
+        // What was learned of others' requests never makes the most of this one smaller: they may have been chosen so.
+        let most = tokens.saturating_add(learned).saturating_add(unusual).max(raw.most.0);
+        Count::estimated(Tokens(tokens), Tokens(most.saturating_sub(tokens)))
     }
 
     /// The fit after one answer more.

@@ -99,13 +99,14 @@ fn spending<'e>(per: &Scope, entry: &'e Entry<'_>) -> Vec<(&'e str, u128)> {
         Scope::Ip => return Vec::new(),
         Scope::Provider | Scope::Model => {
             let of = |target: &'e str| if *per == Scope::Provider { provider_of(target) } else { target };
-            let last = text(&entry.target).zip(entry.last_cost());
+            let last = text(&entry.target).zip(entry.last_cost().or(entry.held_picodollars));
             let others = entry.billed().filter_map(|(target, billed)| target.zip(billed.cost_picodollars));
             return others.chain(last).map(|(target, cost)| (of(target), cost)).collect();
         }
     };
     let others = || entry.billed().filter_map(|(_, billed)| billed.cost_picodollars).fold(0, u128::saturating_add);
-    vec![(value.unwrap_or_default(), entry.cost_picodollars.unwrap_or_else(others))]
+    let cost = entry.cost_picodollars.or(entry.held_picodollars);
+    vec![(value.unwrap_or_default(), cost.unwrap_or_else(others))]
 }
 
 /// Rebuilds what is spent at `now` from the log at `log`.
@@ -302,6 +303,19 @@ garbage
             let want: Vec<_> = want.iter().map(|(v, spent)| (budget.account(v), budget.gauge(NOW), *spent)).collect();
             assert_eq!(rebuilt.balances, want, "{per:?} {of:?}");
             assert_eq!(rebuilt.lines.len(), 1, "{per:?}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_knows_the_cost_of_counts_as_the_accounts_count_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("access.jsonl");
+        let line = r#"{"time":"2020-02-03T00:00:00Z","target":"b/y","cost_picodollars":null,"held_picodollars":7}"#;
+        std::fs::write(&log, format!("{line}\n")).unwrap();
+        for (per, value) in [(Scope::All, ""), (Scope::Provider, "b"), (Scope::Model, "b/y")] {
+            let budget = budget("day", per, None);
+            let rebuilt = rebuild(&plan(vec![budget.clone()]), &log, NOW).unwrap();
+            assert_eq!(rebuilt.balances, [(budget.account(value), budget.gauge(NOW), 7)]);
         }
     }
 

@@ -82,6 +82,8 @@ pub(crate) struct Entry<'a> {
     pub cost_picodollars: Option<u128>,
     #[serde(borrow)]
     pub cost_usd: Option<Text<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_picodollars: Option<u128>,
     pub priced: Option<bool>,
     pub ttft_ms: Option<u64>,
     pub duration_ms: Option<u64>,
@@ -224,6 +226,7 @@ mod tests {
             usage,
             cost_picodollars: Some(u128::MAX),
             cost_usd: Some("1".into()),
+            held_picodollars: Some(2),
             priced: true,
             ttft_ms: Some(0),
             duration_ms: 9,

@@ -11,6 +11,7 @@ version: 1
 providers:
   openai: {api_key: "${OPENAI_API_KEY}"}
   anthropic: {api_key: "${ANTHROPIC_API_KEY}"}
+  gemini: {api_key: "${GEMINI_API_KEY}"}
   house: {kind: openai-compatible, url: "http://127.0.0.1:8000/base/v1"}
 models:
   openai/gpt-4o: {price: {input: 1000000, output: 1000000}}
@@ -21,25 +22,30 @@ aliases:
   fast: openai/gpt-4o-mini
 "#;
 
-struct Bench {
-    plan: Arc<Plan>,
-    table: Rc<Table>,
+pub(super) struct Bench {
+    pub(super) plan: Arc<Plan>,
+    pub(super) table: Rc<Table>,
     headers: Vec<(String, String)>,
 }
 
 impl Bench {
-    fn new(rules: &str) -> Self {
+    pub(super) fn new(rules: &str) -> Self {
         let env = |name: &str| Some(format!("secret-of-{name}"));
         let plan = load(&format!("{BASE}{rules}"), &env).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         Self { plan: Arc::new(plan), table: Rc::default(), headers: Vec::new() }
     }
 
-    fn with(mut self, name: &str, value: &str) -> Self {
+    pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.into(), value.into()));
         self
     }
 
-    fn ask_at(&self, path: &str, body: &Value, now: Time) -> (Rc<RefCell<Exchange>>, Step) {
+    pub(super) fn ask_at(&self, path: &str, body: &Value, now: Time) -> (Rc<RefCell<Exchange>>, Step) {
+        self.ask_slowly(path, body, now, now)
+    }
+
+    /// Headers at one time, the body at a later one.
+    pub(super) fn ask_slowly(&self, path: &str, body: &Value, now: Time, came: Time) -> (Rc<RefCell<Exchange>>, Step) {
         let peer = Peer { address: Some("10.0.0.9".into()), principals: Vec::new() };
         let world = World { shared: self.table.clone(), peer };
         let mut pairs: Vec<(String, String)> = post(path).iter().map(|(n, v)| (n.to_owned(), v.to_owned())).collect();
@@ -47,22 +53,30 @@ impl Bench {
         pairs.extend(self.headers.clone());
         let (mut exchange, step) =
             Exchange::begin_in(world, Arc::clone(&self.plan), "7".into(), Headers::new(pairs), false, now);
+        exchange.at(came);
         let step = if step == Step::Wait { exchange.body(body.to_string().as_bytes()) } else { step };
         (Rc::new(RefCell::new(exchange)), step)
     }
 
-    fn ask(&self, body: &Value) -> (Rc<RefCell<Exchange>>, Step) {
+    pub(super) fn ask(&self, body: &Value) -> (Rc<RefCell<Exchange>>, Step) {
         self.ask_at("/v1/chat/completions", body, T0)
     }
 }
 
-fn chat(model: &str, most: u64) -> Value {
+pub(super) fn chat(model: &str, most: u64) -> Value {
     // Eight tokens of prompt in OpenAI's vocabularies.
     json!({"model": model, "max_tokens": most, "messages": [{"role": "user", "content": "hi"}]})
 }
 
 /// An answer of `provider` with that usage.
-fn answer(exchange: &Rc<RefCell<Exchange>>, number: usize, provider: &str, status: u16, input: u64, output: u64) {
+pub(super) fn answer(
+    exchange: &Rc<RefCell<Exchange>>,
+    number: usize,
+    provider: &str,
+    status: u16,
+    input: u64,
+    output: u64,
+) {
     let (mut attempt, ..) =
         Attempt::begin(exchange, number, Some(provider), &post("/v1/chat/completions"), T0).unwrap();
     let head = headers(&[(":status", &status.to_string()), ("content-type", "application/json")]);
@@ -82,14 +96,14 @@ fn answer(exchange: &Rc<RefCell<Exchange>>, number: usize, provider: &str, statu
 }
 
 /// The end of an exchange, and its record.
-fn end(exchange: &Rc<RefCell<Exchange>>) -> Value {
+pub(super) fn end(exchange: &Rc<RefCell<Exchange>>) -> Value {
     let mut exchange = exchange.borrow_mut();
     exchange.answer_head(&headers(&[(":status", "200"), (ANSWERED_HEADER, "1")]), false, ms(9));
     exchange.answer_body(10, true, ms(9));
     serde_json::from_str(&exchange.finish("via_upstream", ms(10)).line()).unwrap()
 }
 
-fn forwarded(step: Step) -> HeaderEdits {
+pub(super) fn forwarded(step: Step) -> HeaderEdits {
     match step {
         Step::Forward(edits) => edits,
         Step::Reply(reply) => panic!("{} {}", reply.status, String::from_utf8_lossy(&reply.body)),
@@ -97,7 +111,7 @@ fn forwarded(step: Step) -> HeaderEdits {
     }
 }
 
-fn refusal(step: Step) -> (u16, Value, Vec<(String, String)>) {
+pub(super) fn refusal(step: Step) -> (u16, Value, Vec<(String, String)>) {
     let Step::Reply(reply) = step else { panic!("not a reply: {step:?}") };
     (reply.status, serde_json::from_slice(&reply.body).unwrap(), reply.headers)
 }

@@ -146,6 +146,16 @@ fn the_most_follows_the_error() {
 }
 
 #[test]
+fn what_some_requests_teach_lowers_the_most_of_none() {
+    let shared = Table::default();
+    for _ in 0..100 {
+        learn(&shared, &target("t"), raw(10_000), Tokens(2_000));
+    }
+    let count = adjusted(&shared, &target("t"), raw(10_000));
+    assert!(count.tokens.0 < 2_500 && count.most == raw(10_000).most, "{count:?}");
+}
+
+#[test]
 fn exact_counts_and_other_targets_are_left_alone() {
     let shared = Table::default();
     learn(&shared, &target("t"), Count::exact(Tokens(100)), Tokens(200));
