@@ -19,9 +19,13 @@ const EXCHANGES: usize = 80_000;
 
 const NOW: Time = Time(1_795_219_200_000_000_000);
 
+/// Values with the number of the writing that made each.
+type Values = HashMap<String, (Vec<u8>, u32)>;
+
 #[derive(Default)]
 struct Host {
-    values: Mutex<(HashMap<String, (Vec<u8>, u32)>, u32)>,
+    /// And the last number given out.
+    values: Mutex<(Values, u32)>,
     lost: AtomicU64,
     /// Whether another thread gets the core between reading and writing, as if there were a core for each.
     switches: bool,

@@ -9,6 +9,7 @@ mod admission;
 mod answer;
 mod askable;
 mod attempt;
+mod counting;
 mod decide;
 mod decoding;
 mod embeddings;
@@ -17,11 +18,15 @@ mod form;
 mod frames;
 mod headers;
 mod ledger;
+mod letting_in;
 mod limits;
 mod listing;
 mod outgoing;
+mod own_parameters;
 mod passing;
 mod preview;
+mod refusal;
+mod sending;
 pub mod status;
 mod stream;
 mod untouched;
@@ -45,9 +50,7 @@ use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::embeddings::EmbeddingsRequest;
 use crate::formats::{Format, anthropic_messages};
 use crate::host::{Secret, Time, World};
-use crate::providers::{Auth, GOOGLE_TOKEN_HEADER, WANTS_GOOGLE_HEADER};
-use crate::route::{self, Decision, Reason, RouteError, cooldown};
-use crate::tokens::{self, calibration};
+use crate::route::{Decision, Reason};
 use crate::usage::{Count, Known, Tokens};
 use admission::Admission;
 use serde_json::{Map, Value};
@@ -293,15 +296,6 @@ impl Exchange {
         }
     }
 
-    /// The answer to a caller who is not let in (<https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2>).
-    fn not_let_in(&mut self, denied: &Denied) -> Step {
-        let mut step = self.error(&ApiError::new(401, denied.to_string()).with_code("invalid_api_key"));
-        if let Step::Reply(reply) = &mut step {
-            reply.headers.push(("www-authenticate".into(), "Bearer".into()));
-        }
-        step
-    }
-
     /// Whether a body of that many bytes (so far) is more than is taken; the answer says so.
     pub fn body_grows(&mut self, bytes: usize) -> Option<Step> {
         (u64::try_from(bytes).unwrap_or(u64::MAX) > self.plan.max_body).then(|| self.too_large())
@@ -336,7 +330,7 @@ impl Exchange {
                 return self.error(&error.with_code("invalid_json"));
             }
         };
-        if let Some(error) = outgoing::refuse_ambiguous(&json) {
+        if let Some(error) = own_parameters::refuse_ambiguous(&json) {
             return self.error(&error);
         }
         let read = match self.endpoint {
@@ -361,195 +355,17 @@ impl Exchange {
         }
         request.include_usage |= self.format != Format::OpenAiChat;
         self.model_asked = Some(request.model.clone());
-        if let Err(error) = outgoing::set_provider_parameters_apart(&mut request, &self.plan) {
+        if let Err(error) = own_parameters::set_provider_parameters_apart(&mut request, &self.plan) {
             return self.error(&error);
         }
         self.request = Some(request);
         self.route()
     }
 
-    fn route(&mut self) -> Step {
-        let Some(request) = &self.request else {
-            return self.error(&ApiError::new(500, "the gateway lost the request"));
-        };
-        let decided = decide(&self.plan, request, self.endpoint.name(), &self.caller, &self.headers, false);
-        let (decision, count) = match decided {
-            Ok(decided) => decided,
-            Err(error) => return self.route_error(error),
-        };
-        self.counted_for = decision.targets.first().cloned();
-        self.count_is(count);
-        let count = self.counted.unwrap_or(count);
-        if self.endpoint == Endpoint::CountTokens {
-            return match self.allowed(decision) {
-                Ok(decision) => self.count_tokens(decision, count),
-                Err(step) => step,
-            };
-        }
-        self.send(decision)
-    }
-
-    /// Sends the request to what was decided.
-    fn send(&mut self, decision: Decision) -> Step {
-        let decision = match self.allowed(decision).and_then(|decision| self.find_room(decision)) {
-            Ok(decision) => decision,
-            Err(step) => return step,
-        };
-        if let Some(first) = decision.targets.first() {
-            self.recount(first);
-        }
-        let step = self.forward(&decision);
-        self.decision = Some(decision);
-        step
-    }
-
-    /// The decision without what the consumer may not ask for.
-    fn allowed(&mut self, mut decision: Decision) -> Result<Decision, Step> {
-        let plan = Arc::clone(&self.plan);
-        let Some(consumer) = self.consumer.and_then(|index| plan.consumers.list.get(index)) else {
-            return Ok(decision);
-        };
-        let asked = self.model_asked.clone().unwrap_or_default();
-        let (rest, out): (Vec<_>, Vec<_>) =
-            decision.targets.iter().cloned().partition(|target| consumer.allowed.takes(&asked, &target.name));
-        if out.is_empty() {
-            return Ok(decision);
-        }
-        let rest = if plan.cluster_of(&rest).is_some() { rest } else { rest.into_iter().take(1).collect() };
-        match plan.cluster_of(&rest).filter(|_| !rest.is_empty()) {
-            Some(cluster) => {
-                decision.cluster = cluster.to_owned();
-                decision.rejected.extend(out.iter().map(|target| format!("{}: not allowed", target.name)));
-                decision.targets = rest;
-                Ok(decision)
-            }
-            None => Err(self.not_allowed(&asked)),
-        }
-    }
-
-    fn not_allowed(&mut self, asked: &str) -> Step {
-        let message = format!(
-            "{} may not use the model `{}`; GET /v1/models lists what it may",
-            self.caller.consumer.as_deref().unwrap_or_default(),
-            headers::value(asked)
-        );
-        self.error(&ApiError::new(403, message).with_code("model_not_allowed").with_param("model"))
-    }
-
-    /// Whether a name can be offered to who calls: it would be allowed.
-    pub(super) fn may_ask(&self, name: &str) -> bool {
-        let Some(consumer) = self.consumer.and_then(|index| self.plan.consumers.list.get(index)) else { return true };
-        let chain = match name {
-            crate::config::AUTO => self.plan.routing.default,
-            name => self.plan.alias(name),
-        };
-        match chain.and_then(|id| self.plan.chain(id)) {
-            Some(chain) => chain.targets.iter().any(|target| consumer.allowed.takes(name, &target.name)),
-            None => consumer.allowed.takes(name, name),
-        }
-    }
-
-    /// Reserves room for the request and translates it for its first target.
-    fn find_room(&mut self, mut decision: Decision) -> Result<Decision, Step> {
-        // Who cannot be asked this leaves its place to the next, for which other room has to be found.
-        for _ in 0..=decision.targets.len() {
-            let admitted = self.admit(decision)?;
-            let first = admitted.targets.first().map(|target| target.name.clone());
-            decision = match self.prepare(admitted) {
-                Ok(decision) => decision,
-                Err(error) => {
-                    self.release();
-                    return Err(self.error(&error));
-                }
-            };
-            if self.admission.is_none() || decision.targets.first().map(|target| target.name.clone()) == first {
-                return Ok(decision);
-            }
-        }
-        Ok(decision)
-    }
-
-    /// Takes a count of the prompt for the target in [`Exchange::counted_for`], corrected by what was learned of it.
-    fn count_is(&mut self, raw: Count) {
-        self.raw = Some(raw);
-        self.counted = Some(match &self.counted_for {
-            Some(target) => self.corrected(target, raw),
-            None => raw,
-        });
-    }
-
-    fn corrected(&self, target: &Target, raw: Count) -> Count {
-        match raw.known {
-            Known::Estimated if self.plan.names(target) => calibration::adjusted(&*self.world.shared, target, raw),
-            _ => raw,
-        }
-    }
-
-    /// Lets the estimates of later requests be corrected by what the provider reported of this one.
-    fn learn(&self) {
-        let (Some(raw), Some(reported), false) = (self.raw, self.ledger.usage.input, self.estimated) else { return };
-        let Some(target) = self.ledger.answered.as_ref().filter(|target| self.plan.names(target)) else { return };
-        let counted = self.counted_for.as_ref().is_some_and(|counted| counted.name == target.name);
-        // What a provider adds by itself says nothing of the prompt.
-        let plain = |request: &ChatRequest| request.for_provider.is_empty() && !worst::grows(request);
-        if counted && self.request.as_ref().is_some_and(plain) {
-            calibration::learn(&*self.world.shared, target, raw, reported);
-        }
-    }
-
-    /// The tokens of the prompt at a target.
-    fn counted_at(&self, target: &Target) -> Option<Count> {
-        let counted = self.counted_for.as_ref();
-        if counted.is_some_and(|known| known.tokenizer == target.tokenizer && known.model == target.model) {
-            return self.counted;
-        }
-        match &self.request {
-            Some(request) => {
-                Some(self.corrected(target, tokens::count_request(target.tokenizer, &target.model, request)))
-            }
-            None => embeddings::recount(self, target).or(self.counted),
-        }
-    }
-
     /// What the client says to one provider only.
     fn for_provider(&self) -> Option<&Map<String, Value>> {
         let of_chat = self.request.as_ref().map(|request| &request.for_provider);
         of_chat.or(self.embeddings.as_ref().map(|request| &request.for_provider))
-    }
-
-    /// The length of a body that passes unread, in bytes: no tokenizer makes more tokens of a text.
-    fn passed_bytes(&self) -> u64 {
-        u64::try_from(self.passed).unwrap_or(u64::MAX)
-    }
-
-    fn route_error(&mut self, error: RouteError) -> Step {
-        let error = match error {
-            RouteError::UnknownModel { model, .. } => {
-                let mut near = route::near(&self.plan, &model, &|target| self.health(target));
-                near.retain(|name| self.may_ask(name));
-                RouteError::UnknownModel { model, near }
-            }
-            RouteError::Ambiguous { model, mut candidates } => {
-                // The name alone may be allowed, whoever serves it.
-                if !self.may_ask(&model) {
-                    candidates.retain(|name| self.may_ask(name));
-                }
-                if candidates.is_empty() {
-                    return self.not_allowed(&model);
-                }
-                RouteError::Ambiguous { model, candidates }
-            }
-        };
-        let (error, names) = decide::route_error(error);
-        let body = decide::with_suggestions(self.format, self.format.write_error(&error), &names);
-        self.reply(Reply::json(error.status, body))
-    }
-
-    /// Why a target cannot be used now, as far as is known; `None`: it can.
-    fn health(&self, target: &Target) -> Option<String> {
-        let rests = || cooldown::rests(&*self.world.shared, &target.name, self.began);
-        let resting = || rests().map(|seconds| format!("in cool-down for {seconds} s, as its provider asked"));
-        route::configured_health(&self.plan, target).or_else(resting)
     }
 
     fn is_compressed(&self) -> bool {
@@ -565,65 +381,6 @@ impl Exchange {
             reply.headers.push(("accept-encoding".into(), "identity".into()));
         }
         step
-    }
-
-    /// A provider that speaks the client's format counts best; for any other the gateway's own count is the answer.
-    fn count_tokens(&mut self, mut decision: Decision, count: Count) -> Step {
-        let first = decision.targets.first().cloned();
-        let provider = first.as_ref().and_then(|target| self.plan.provider(target.provider));
-        if let (Some(first), Some(provider)) = (first, provider)
-            && provider.spec.format == Format::AnthropicMessages
-        {
-            decision.cluster.clone_from(&provider.cluster);
-            decision.targets = vec![first];
-            let decision = match self.admit(decision) {
-                Ok(decision) => decision,
-                Err(step) => return step,
-            };
-            let step = self.forward(&decision);
-            self.decision = Some(decision);
-            return step;
-        }
-        self.decision = Some(decision);
-        let body = format!("{{\"input_tokens\":{}}}", count.tokens.0);
-        self.reply(Reply::json(200, body.into_bytes()))
-    }
-
-    fn forward(&self, decision: &Decision) -> Step {
-        let retries = decision.targets.len().saturating_sub(1);
-        let mut edits = HeaderEdits::default();
-        edits.set(CLUSTER_HEADER, decision.cluster.clone());
-        edits.set("x-envoy-max-retries", retries.to_string());
-        // No client's word for either, nor for how Envoy tries again, hedges or waits.
-        let set: Vec<String> = edits.set.iter().map(|(name, _)| name.clone()).collect();
-        let mut names: Vec<&str> = self.headers.iter().map(|(name, _)| name).collect();
-        names.sort_unstable();
-        names.dedup();
-        let ours = |name: &&str| [WANTS_GOOGLE_HEADER, GOOGLE_TOKEN_HEADER].contains(name);
-        for name in names.into_iter().filter(|name| ours(name) || name.starts_with("x-envoy-")) {
-            if !set.iter().any(|set| set == name) {
-                edits.remove(name);
-            }
-        }
-        let auth = |target: &Arc<Target>| self.plan.provider(target.provider).map(|provider| provider.auth);
-        if decision.targets.iter().any(|target| auth(target) == Some(Auth::GcpAuthn)) {
-            edits.remove.retain(|name| name != WANTS_GOOGLE_HEADER);
-            edits.set(WANTS_GOOGLE_HEADER, "1".to_owned());
-        }
-        Step::Forward(edits)
-    }
-
-    /// The tokens that were counted are those of one target; another one may have another vocabulary.
-    fn recount(&mut self, target: &Arc<Target>) {
-        let Some(known) = self.counted_for.replace(Arc::clone(target)) else { return };
-        if known.tokenizer == target.tokenizer && known.model == target.model {
-            return;
-        }
-        if let Some(request) = &self.request {
-            self.count_is(tokens::count_request(target.tokenizer, &target.model, request));
-        } else if let Some(count) = embeddings::recount(self, target) {
-            self.counted = Some(count);
-        }
     }
 
     /// An error of the gateway's own, in the client's format.

@@ -2,7 +2,7 @@
 
 use super::attempt::{JSON, Whole};
 use super::outgoing::Sent;
-use super::{Exchange, Headers, Step, decide, outgoing};
+use super::{Exchange, Headers, Step, decide, outgoing, own_parameters};
 use crate::admit::Caller;
 use crate::config::{Plan, Provider, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
@@ -20,7 +20,7 @@ impl Exchange {
             Ok(request) => request,
             Err(error) => return self.error(&error.into()),
         };
-        request.for_provider = match outgoing::take_provider_parameters(&mut request.extra, &self.plan) {
+        request.for_provider = match own_parameters::take_provider_parameters(&mut request.extra, &self.plan) {
             Ok(apart) => apart,
             Err(error) => return self.error(&error),
         };
@@ -114,7 +114,7 @@ fn written(
     body: &[u8],
 ) -> Result<Sent, ApiError> {
     let mut written = format.write_request(request, &target.model, body)?;
-    let own = outgoing::own_parameters(&request.for_provider, provider);
+    let own = own_parameters::own_parameters(&request.for_provider, provider);
     let own: Vec<Edit<'_>> = own.map(|(name, value)| Edit::Set(name, value.to_string())).collect();
     if !own.is_empty() {
         written.body = splice::edit(&written.body, &own).map_err(|_| outgoing::no_object())?;

@@ -1,7 +1,7 @@
 //! What passes unread: `/v1/images/…`, `/v1/audio/…`, `/v1/completions`, `/v1/rerank`, `/v1/moderations` and all else
 //! under `/v1/`. Only the model is looked at, in JSON or in a form, and the usage that an answer reports.
 
-use super::{Endpoint, Exchange, Headers, Step, form, outgoing, worst};
+use super::{Endpoint, Exchange, Headers, Step, form, own_parameters, worst};
 use crate::config::{Provider, ProviderId, Target};
 use crate::formats::canonical::{ApiError, ChatRequest};
 use crate::formats::openai_chat;
@@ -66,7 +66,7 @@ impl Exchange {
                         ApiError::new(400, "models: found models to answer in place of `model`; name one model");
                     return self.error(&error.with_param("models"));
                 }
-                if let Some(error) = json.as_ref().and_then(outgoing::refuse_ambiguous) {
+                if let Some(error) = json.as_ref().and_then(own_parameters::refuse_ambiguous) {
                     return self.error(&error);
                 }
                 self.passing_limits = json.as_ref().map_or((None, 1), worst::passing);

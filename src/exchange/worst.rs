@@ -1,6 +1,6 @@
 //! What a request may use at most at a target.
 
-use super::{Exchange, outgoing};
+use super::{Exchange, outgoing, own_parameters};
 use crate::config::Target;
 use crate::cost::{self, Most, Usd};
 use crate::formats::Format;
@@ -63,7 +63,7 @@ pub(super) fn counted(exchange: &Exchange, target: &Target, count: Option<Count>
     match request {
         Some(request) => {
             let provider = exchange.plan.provider(target.provider);
-            let own = provider.map(|provider| outgoing::own_parameters(&request.for_provider, provider));
+            let own = provider.map(|provider| own_parameters::own_parameters(&request.for_provider, provider));
             let own = own.into_iter().flatten().map(|(name, value)| (name.as_str(), value)).collect();
             look(request, &own, target, &mut worst);
         }
