@@ -127,6 +127,33 @@ impl Endpoint {
             || matches!(self, Self::Other { path } if path.starts_with("/uploads"))
     }
 
+    /// Whether a request that passes reaches what the provider keeps for the gateway's account: files, jobs, stored
+    /// answers, keys. All consumers share that account.
+    pub(super) fn is_of_account(&self) -> bool {
+        /// What is answered and not kept.
+        const ANSWERED: &[&str] = &[
+            "completions",
+            "images",
+            "audio",
+            "moderations",
+            "rerank",
+            "score",
+            "classify",
+            "tokenize",
+            "detokenize",
+            "ocr",
+            "fim",
+        ];
+        match self {
+            // An escape or a step upwards may lead elsewhere.
+            Self::Other { path } => {
+                let plain = !path.contains('%') && !path.contains("..");
+                !(plain && path.split('/').nth(1).is_some_and(|first| ANSWERED.contains(&first)))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a chat is asked for, in whatever format.
     pub fn is_chat(&self) -> bool {
         use Endpoint::{Chat, Converse, Generate, Messages, Responses};

@@ -7,6 +7,12 @@ use crate::route::Decision;
 use std::sync::Arc;
 
 impl Exchange {
+    /// Whether the caller may reach what all consumers share: everyone where the file names none, else its admins.
+    pub(super) fn is_trusted(&self) -> bool {
+        let all = &self.plan.consumers.list;
+        all.is_empty() || self.consumer.and_then(|place| all.get(place)).is_some_and(|consumer| consumer.admin)
+    }
+
     /// The answer to a caller who is not let in (<https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2>).
     pub(super) fn not_let_in(&mut self, denied: &Denied) -> Step {
         let mut step = self.error(&ApiError::new(401, denied.to_string()).with_code("invalid_api_key"));

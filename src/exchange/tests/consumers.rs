@@ -12,6 +12,7 @@ consumers:
   old: {sha256: "SHA", expires: 2001-01-01}
   svc: {header: {name: x-user, value: svc-1}, models: ["openai/*"]}
   all: {principal: "spiffe://all"}
+  root: {principal: "spiffe://root", admin: true}
 "#;
 
 fn plan() -> Arc<Plan> {
@@ -126,4 +127,30 @@ fn what_shows_who_calls_does_not_reach_a_provider() {
     let exchange = Rc::new(RefCell::new(exchange));
     let (_, edits, _) = Attempt::begin(&exchange, 1, Some("openai"), &headers(&pairs), T0).unwrap();
     assert!(edits.remove.contains(&"x-user".to_owned()) && !edits.remove.contains(&"x-other".to_owned()), "{edits:?}");
+}
+
+#[test]
+fn what_a_provider_keeps_for_the_account_is_for_admins() {
+    for (method, path, kept) in [
+        ("GET", "/v1/files", true),
+        ("DELETE", "/v1/models/ft:gpt-4o:x", true),
+        ("GET", "/v1/responses/resp_1", true),
+        ("GET", "/v1/images/../files", true),
+        ("GET", "/v1/images/%2e%2e/files", true),
+        ("GET", "/v1/audio/voices", false),
+        ("GET", "/v1/images/x", false),
+    ] {
+        let asks = |principal: &str| begin(&[(":method", method), (":path", path)], principal).1;
+        match kept {
+            true => {
+                let (status, _, body) = refused(asks("spiffe://all"));
+                // A path may be none of this gateway's at all.
+                assert!(matches!(status, 403 | 404 | 405), "{method} {path} {body}");
+            }
+            false => assert!(matches!(asks("spiffe://all"), Step::Forward(_)), "{method} {path}"),
+        }
+        if path == "/v1/files" {
+            assert!(matches!(asks("spiffe://root"), Step::Forward(_)));
+        }
+    }
 }

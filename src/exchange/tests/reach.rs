@@ -23,7 +23,7 @@ aliases:
 consumers:
   cheap: {header: {name: x-user, value: cheap}, models: [fast, "openai/gpt-4o-mini"]}
   half: {header: {name: x-user, value: half}, models: ["anthropic/*"]}
-  rich: {header: {name: x-user, value: rich}}
+  rich: {header: {name: x-user, value: rich}, admin: true}
 "#;
 
 fn plan(more: &str) -> Arc<Plan> {
