@@ -11,11 +11,11 @@
 //! |---|---|---|
 //! | 1 parse | which endpoint and format is this, and what does it ask? | [`formats`] |
 //! | 2 count | how many prompt tokens, exactly or estimated? | [`tokens`] |
-//! | 3 admit | who is calling? | [`admit`] |
+//! | 3 admit | who is calling, and is there room within budgets and limits? | [`admit`] |
 //! | 4 route | which ordered list of targets shall be tried, and why? | [`route`] |
 //! | 5 translate | what bytes, path and headers does this attempt's provider want? | [`formats`], [`providers`] |
 //! | 7 translate | what does the client's format call this answer, chunk by chunk? | [`formats`] |
-//! | 8 account | what was used, what did it cost? | [`usage`], [`cost`] |
+//! | 8 account | what was used, what did it cost? settle the reservation | [`usage`], [`cost`] |
 //! | 9 report | metrics, access-log record, response headers | [`report`] |
 //!
 //! [`exchange`] is that path as a state machine without input or output: bytes, headers and the time go in, a step comes
