@@ -102,6 +102,10 @@ load: targets
 e2e-long: build load $(VENV)/.run $(VENV)/.test ## the bill over EXCHANGES=… mixed exchanges (default 100000) through a real Envoy
 	@CONDUIT_E2E_EXCHANGES=$(or $(EXCHANGES),100000) $(VENV)/bin/python -m pytest -q tests/e2e/test_bill.py
 
+.PHONY: cuts
+cuts: targets ## every recorded stream cut at every place (minutes)
+	@CONDUIT_EVERY_CUT=1 $(QUICK) cargo test --release --quiet --test recordings every_recorded_stream
+
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS ?= $(sort $(basename $(notdir $(wildcard fuzz/fuzz_targets/*.rs))))
 
