@@ -8,6 +8,7 @@ use super::tally::{Sketch, Tally};
 use super::views::{Dimension, Group, View};
 use crate::cli::print::clean;
 use crate::cost::Usd;
+use crate::report::escaped;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use plots::{Plot, Series, Words};
@@ -45,25 +46,6 @@ pub(super) fn views() -> Vec<Vec<Dimension>> {
         vec![Target],
         vec![Outcome],
     ]
-}
-
-/// Text as HTML, within elements and quoted attributes. Names come from clients.
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // Line ends stand in tooltips; what else is unprintable has no business here.
-            '\n' => out.push('\n'),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// Dollars, rounded to what matters: the exact sum stands in the tooltip.
@@ -271,9 +253,9 @@ fn head(out: &mut String, total: &Tally, times: Option<(Timestamp, Timestamp)>, 
         || "No records".to_owned(),
         |(first, last)| format!("{} to {}, {}", shown(first), shown(last), zone.iana_name().unwrap_or("UTC")),
     );
-    let _ = write!(out, "<header><h1>Conduit usage</h1><p>{}</p></header><div class=\"cards\">", escape(&when));
+    let _ = write!(out, "<header><h1>Conduit usage</h1><p>{}</p></header><div class=\"cards\">", escaped(&when));
     let mut card = |class: &str, value: &str, exact: &str, name: &str| {
-        let (value, exact, name) = (escape(value), escape(exact), escape(name));
+        let (value, exact, name) = (escaped(value), escaped(exact), escaped(name));
         let _ = write!(out, "<div class=\"card {class}\" title=\"{exact}\"><b>{value}</b><span>{name}</span></div>");
     };
     card("", &usd(total.cost), &format!("${}", Usd(total.cost)), "cost");
@@ -299,7 +281,7 @@ fn unpriced(out: &mut String, total: &Tally, targets: &[Group]) {
     let names: Vec<String> = worst
         .iter()
         .take(5)
-        .map(|group| format!("<bdi>{}</bdi> ({})", escape(&name(group)), grouped(group.tally.unpriced)))
+        .map(|group| format!("<bdi>{}</bdi> ({})", escaped(&name(group)), grouped(group.tally.unpriced)))
         .collect();
     let more = if worst.len() > 5 { ", and others" } else { "" };
     let _ = write!(
@@ -415,7 +397,7 @@ fn table(out: &mut String, title: &str, groups: &[Group], total: &Tally) {
     );
     for group in groups.iter().take(MOST_ROWS) {
         let none = if group.values.first().is_some_and(Option::is_none) { " class=\"none\"" } else { "" };
-        let _ = write!(out, "<tr><td{none}><bdi>{}</bdi></td>", escape(&name(group)));
+        let _ = write!(out, "<tr><td{none}><bdi>{}</bdi></td>", escaped(&name(group)));
         cells(out, &group.tally, Some(total.cost));
         out.push_str("</tr>");
     }
@@ -434,7 +416,7 @@ fn cells(out: &mut String, tally: &Tally, whole: Option<u128>) {
         out,
         "<td{share} title=\"${}\">{}</td><td>{}</td>",
         Usd(tally.cost),
-        escape(&usd(tally.cost)),
+        escaped(&usd(tally.cost)),
         grouped(tally.requests)
     );
     for bad in [tally.errors(), tally.unpriced] {

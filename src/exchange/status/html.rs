@@ -4,6 +4,7 @@ use super::{BudgetLine, Calibration, LimitLine, Status, TargetLine};
 use crate::admit::accounts::Standing;
 use crate::cost::Usd;
 use crate::host::Time;
+use crate::report::escaped;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -219,23 +220,4 @@ fn when(at: Option<Time>, now: Time) -> String {
     let at = at.rfc3339();
     // Seconds are enough for a reader.
     format!("in {left} <small>{}Z</small>", escaped(at.get(..19).unwrap_or(&at)))
-}
-
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // Invisible, and some turn the text around.
-            c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => {
-                out.push('\u{fffd}')
-            }
-            c => out.push(c),
-        }
-    }
-    out
 }

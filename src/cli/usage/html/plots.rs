@@ -1,6 +1,6 @@
 //! Plots as inline SVG. Everything is drawn in integers, hundredths of a pixel, so that no float touches money.
 
-use super::escape;
+use crate::report::escaped;
 use std::fmt::Write;
 
 /// Of the drawing, in pixels of its own.
@@ -135,9 +135,9 @@ impl Plot<'_> {
                         px(top),
                         px(wide),
                         px(bottom.saturating_sub(top)),
-                        escape(&series.name),
-                        escape(name),
-                        escape(&(self.full)(value))
+                        escaped(&series.name),
+                        escaped(name),
+                        escaped(&(self.full)(value))
                     );
                 }
             }
@@ -174,9 +174,9 @@ impl Plot<'_> {
                         px(x),
                         px(y),
                         px(radius),
-                        escape(&series.name),
-                        escape(name),
-                        escape(&(self.full)(value))
+                        escaped(&series.name),
+                        escaped(name),
+                        escaped(&(self.full)(value))
                     );
                 }
             }
@@ -189,14 +189,14 @@ impl Plot<'_> {
         let mut out = format!(
             r#"<section{}><h2>{}</h2><p class="note">{}</p>"#,
             if self.wide { r#" class="wide""# } else { "" },
-            escape(self.title),
-            escape(self.note)
+            escaped(self.title),
+            escaped(self.note)
         );
         if most == 0 {
             out.push_str(r#"<p class="note">Nothing in this time.</p></section>"#);
             return out;
         }
-        let _ = write!(out, r#"<svg viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="{}">"#, escape(self.title));
+        let _ = write!(out, r#"<svg viewBox="0 0 {width} {HEIGHT}" role="img" aria-label="{}">"#, escaped(self.title));
         let (left, right) = (LEFT, width.saturating_sub(RIGHT));
         let mut level = 0_u128;
         while level <= frame.top {
@@ -208,7 +208,7 @@ impl Plot<'_> {
                 px(y),
                 left.saturating_sub(8),
                 px(y.saturating_add(380)),
-                escape(&(self.short)(level))
+                escaped(&(self.short)(level))
             );
             level = level.saturating_add(frame.step);
             if level == u128::MAX {
@@ -222,7 +222,7 @@ impl Plot<'_> {
             out.push_str(r#"<ul class="legend">"#);
             for series in &self.series {
                 let _ =
-                    write!(out, r#"<li><i class="f{}"></i><bdi>{}</bdi></li>"#, series.colour, escape(&series.name));
+                    write!(out, r#"<li><i class="f{}"></i><bdi>{}</bdi></li>"#, series.colour, escaped(&series.name));
             }
             out.push_str("</ul>");
         }
@@ -247,7 +247,7 @@ impl Plot<'_> {
                 r#"<rect class="hover" x="{}" y="{TOP}" width="{}" height="{high}"><title>{}</title></rect>"#,
                 px(x),
                 px(frame.room()),
-                escape(&told)
+                escaped(&told)
             );
             if u64::try_from(place).is_ok_and(|place| place.is_multiple_of(every)) {
                 let _ = write!(
@@ -255,7 +255,7 @@ impl Plot<'_> {
                     r#"<text x="{}" y="{}" text-anchor="middle">{}</text>"#,
                     px(x.saturating_add(frame.room() / 2)),
                     HEIGHT.saturating_sub(8),
-                    escape(label)
+                    escaped(label)
                 );
             }
         }
