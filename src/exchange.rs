@@ -283,9 +283,9 @@ impl Exchange {
             Endpoint::Generate { stream: true, .. } if !self.query.split('&').any(|pair| pair == "alt=sse") => self
                 .error(&ApiError::new(400, "this gateway streams server-sent events only: add `?alt=sse` to the path")),
             Endpoint::Other { .. } if self.endpoint.is_of_account() && !self.is_trusted() => {
-                let message = "this path reaches what the provider keeps for the gateway's account; only a consumer with \
-                               `admin: true` may use it";
-                self.error(&ApiError::new(403, message).with_code("path_not_allowed"))
+                let message = "no such path for this consumer: what a provider keeps for the gateway's account is for those \
+                               with `admin: true`";
+                self.error(&ApiError::new(404, message).with_code("path_not_allowed"))
             }
             Endpoint::Other { .. } => {
                 if !ends && passing::names_a_model(&self.headers) {
