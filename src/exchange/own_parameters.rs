@@ -118,21 +118,8 @@ pub(super) fn own_parameters<'a>(
     by_kind.into_iter().chain(by_name).flatten()
 }
 
-/// What budgets and limits reckon with: said for one provider only, it would be another answer's.
-const RECKONED: &[&str] = &[
-    "n",
-    "best_of",
-    "max_tokens",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "generationConfig",
-    "generation_config",
-    "inferenceConfig",
-    "service_tier",
-    "serviceTier",
-    "modalities",
-    "prediction",
-];
+/// What budgets and limits reckon with beside [`OF_THE_REQUEST`]: said for one provider only, it would be another price.
+const RECKONED: &[&str] = &["service_tier", "serviceTier", "modalities", "prediction"];
 
 /// The first of these names that is said for one provider only, by its path.
 fn said_apart(for_provider: &Map<String, Value>, names: &[&str]) -> Option<String> {
